@@ -1,0 +1,201 @@
+// Endpoint: the whole protocol without a socket, a clock or a thread.
+//
+// The first of three floors (runtime.h and async.h stand on it). The caller moves datagrams and
+// time; the endpoint keeps connections. One round of a caller's loop:
+//
+//     endpoint.receive(datagrams, now);         // what the network brought
+//     while (auto event = endpoint.poll_event()) ...   // read, write, open, close
+//     endpoint.settle();                        // bytes not read yet are copied; buffers are free
+//     while (endpoint.transmit(slot, now)) ...  // fill slots until nothing is left to send
+//     wait until endpoint.next_timeout(), then endpoint.on_timeout(now)
+//
+// Ownership: an Endpoint owns its connections and their streams; users hold handles. Datagram
+// memory is borrowed from receive() to settle(). Threads: none; use an endpoint from one thread at
+// a time. Errors are values; a call that fails has changed nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "stoq/error.h"
+#include "stoq/event.h"
+#include "stoq/identity.h"
+#include "stoq/random.h"
+#include "stoq/settings.h"
+#include "stoq/shared_bytes.h"
+#include "stoq/types.h"
+
+namespace stoq {
+
+namespace observe {
+class EventSink;
+}
+
+// What a server needs to accept connections.
+struct ServerConfig {
+    Credentials credentials;
+    Settings settings;
+};
+
+// Where and how a client connects.
+struct ClientConfig {
+    Address remote;
+    // Source address; an empty family lets the system choose.
+    Address local;
+    // Name or IP address literal that the certificate must carry; sent as SNI when it is a name.
+    std::string server_name;
+    std::shared_ptr<const Credentials> credentials;
+    Settings settings;
+    // A token of a NEW_TOKEN frame from an earlier connection to the same server, or empty.
+    std::string token;
+};
+
+// What is known about a connection. Strings are empty until the handshake has told them.
+struct ConnectionInfo {
+    Role role = Role::kClient;
+    bool established = false;  // handshake complete
+    bool confirmed = false;    // RFC 9001 section 4.1.2
+    bool resumed = false;
+    Address local;
+    Address remote;
+    std::uint32_t version = 0;
+    std::string application_protocol;
+    std::string server_name;
+    std::string cipher_suite;
+    std::string key_exchange_group;
+    std::string signature;
+    std::string peer_certificate_fingerprint;
+};
+
+struct ConnectionStatistics {
+    Duration smoothed_rtt{};
+    Duration latest_rtt{};
+    Duration minimum_rtt{};
+    Duration rtt_variation{};
+    std::uint64_t congestion_window = 0;
+    std::uint64_t bytes_in_flight = 0;
+    std::uint64_t datagram_size = 0;
+    std::uint64_t packets_sent = 0;
+    std::uint64_t packets_received = 0;
+    std::uint64_t packets_lost = 0;
+    std::uint64_t packets_dropped = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t probe_timeouts = 0;
+    std::uint64_t key_updates = 0;
+};
+
+// Counts of an endpoint since it was made.
+struct EndpointStatistics {
+    std::uint64_t datagrams_received = 0;
+    std::uint64_t datagrams_sent = 0;
+    std::uint64_t datagrams_dropped = 0;
+    std::uint64_t connections_accepted = 0;
+    std::uint64_t connections_opened = 0;
+    std::uint64_t connections_closed = 0;
+    std::uint64_t connections_now = 0;
+    std::uint64_t half_open_now = 0;
+    std::uint64_t retries_sent = 0;
+    std::uint64_t version_negotiations_sent = 0;
+    std::uint64_t stateless_resets_sent = 0;
+    std::uint64_t receive_budget_used = 0;
+};
+
+// The next bytes of a stream, in order. They stay valid until consume() or settle().
+struct ReadView {
+    ByteView bytes;
+    bool finished = false;  // nothing comes behind `bytes`
+};
+
+class Endpoint {
+public:
+    // `random` has to outlive the endpoint and must be unpredictable outside of tests.
+    static ApiResult<Endpoint> create(const EndpointSettings& settings, RandomSource& random);
+
+    Endpoint(Endpoint&&) noexcept;
+    Endpoint& operator=(Endpoint&&) noexcept;
+    ~Endpoint();
+
+    // Accepts connections from now on; called again, new connections use the new configuration.
+    // @error kCredentials when no identity is usable.
+    ApiResult<void> listen(const ServerConfig& config);
+    // Answers new connections with CONNECTION_REFUSED; those that exist go on.
+    void stop_listening();
+
+    // Starts a handshake; ConnectionEstablished or ConnectionClosed follows.
+    // @error kCredentials, kTooManyConnections, kInvalidArgument (no remote address).
+    ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
+
+    // --- Datagrams and time ---
+
+    // Takes what arrived. Datagrams of one connection that stand next to each other are processed
+    // as a batch. The memory is borrowed until settle() and is overwritten.
+    void receive(std::span<ReceivedDatagram> datagrams, Instant now);
+    // Copies what the application has not consumed out of borrowed memory.
+    void settle();
+    // Fills `slot` with the next datagrams to send. False when there is nothing to send now.
+    bool transmit(TransmitSlot& slot, Instant now);
+    // When on_timeout() wants to be called; kNever when no timer runs.
+    Instant next_timeout() const;
+    void on_timeout(Instant now);
+    // The network reported that `remote` cannot be reached (ICMP). A hint, not proof: it ends only
+    // connections that have never heard from their peer.
+    void on_unreachable(const Address& remote, Instant now);
+
+    std::optional<Event> poll_event();
+
+    // --- Connections ---
+
+    // Closes with an application error code (RFC 9000 section 10.2). Unsent data is discarded.
+    ApiResult<void> close(ConnectionHandle connection, std::uint64_t code,
+                          std::string_view reason = {});
+    ApiResult<ConnectionInfo> info(ConnectionHandle connection) const;
+    ApiResult<ConnectionStatistics> statistics(ConnectionHandle connection) const;
+    EndpointStatistics statistics() const;
+    // Updates the keys of a connection (RFC 9001 section 6).
+    // @error kNotReady before the handshake is confirmed, or while an update is in progress.
+    ApiResult<void> update_keys(ConnectionHandle connection);
+    // The newest address validation token that the server sent, for a later connection; empty when
+    // there is none.
+    ApiResult<std::string> address_token(ConnectionHandle connection) const;
+
+    // --- Streams ---
+
+    // @error kStreamLimit: wait for StreamsAvailable.
+    ApiResult<StreamId> open_stream(ConnectionHandle connection, Directionality directionality);
+    // Copies bytes into the send buffer and returns how many it took; fewer than given means that
+    // StreamWritable will follow.
+    ApiResult<std::size_t> write(ConnectionHandle connection, StreamId stream, ByteView bytes);
+    // Keeps a reference instead of a copy until everything is acknowledged. Takes all or nothing
+    // (0 means: wait for StreamWritable).
+    ApiResult<std::size_t> write(ConnectionHandle connection, StreamId stream, SharedBytes bytes);
+    // Ends the sending side; what was written is still delivered.
+    ApiResult<void> finish(ConnectionHandle connection, StreamId stream);
+    // Abandons the sending side.
+    ApiResult<void> reset(ConnectionHandle connection, StreamId stream, std::uint64_t code);
+    // Looks at the next bytes without taking them.
+    ApiResult<ReadView> peek(ConnectionHandle connection, StreamId stream);
+    // Takes the first `length` bytes of what peek() showed, and the end with the last of them.
+    ApiResult<void> consume(ConnectionHandle connection, StreamId stream, std::size_t length);
+    // Asks the peer to stop sending.
+    ApiResult<void> stop_sending(ConnectionHandle connection, StreamId stream, std::uint64_t code);
+    // Streams of lower `urgency` (0 to 7, default 3) go first; among equals, incremental streams
+    // take turns and the others go one after the other.
+    ApiResult<void> set_priority(ConnectionHandle connection, StreamId stream,
+                                 std::uint8_t urgency, bool incremental);
+
+    // Sends typed events of everything that happens to `sink` (src/observe); nullptr stops it.
+    void set_event_sink(observe::EventSink* sink);
+
+private:
+    class Implementation;
+    explicit Endpoint(std::unique_ptr<Implementation> implementation);
+
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace stoq

@@ -1,0 +1,90 @@
+// Everything that can be tuned. Times are durations, sizes are bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "stoq/types.h"
+
+namespace stoq {
+
+enum class CongestionAlgorithm : std::uint8_t { kNewReno, kCubic };
+
+// Settings of one connection. They are copied when the connection starts.
+struct Settings {
+    // --- Flow control (RFC 9000 section 4) ---
+    // Windows start at `initial_*` and grow, while the application keeps up, with the
+    // bandwidth-delay product up to `max_*`.
+    std::uint64_t initial_stream_window = 1024 * 1024;
+    std::uint64_t max_stream_window = 16 * 1024 * 1024;
+    std::uint64_t initial_connection_window = 2 * 1024 * 1024;
+    std::uint64_t max_connection_window = 32 * 1024 * 1024;
+    // How many streams the peer may have open at once; raised again as they finish.
+    std::uint64_t max_bidirectional_streams = 100;
+    std::uint64_t max_unidirectional_streams = 100;
+    // Bytes a stream takes from the application before write() answers 0.
+    std::uint64_t send_buffer_per_stream = 4 * 1024 * 1024;
+
+    // --- Time ---
+    // Silence after which the connection is forgotten; the smaller of both sides' counts (RFC 9000
+    // section 10.1). Zero: never.
+    Duration idle_timeout = std::chrono::seconds(30);
+    // A PING after this much silence; zero: none. Has to be shorter than the idle timeout.
+    Duration keep_alive_interval = Duration::zero();
+    // The handshake fails when it is not complete by then.
+    Duration handshake_timeout = std::chrono::seconds(10);
+    // Assumed before the first sample (RFC 9002 section 6.2.2).
+    Duration initial_rtt = std::chrono::milliseconds(333);
+    // How long an acknowledgement may wait (RFC 9000 section 18.2); below 2^14 milliseconds.
+    Duration max_ack_delay = std::chrono::milliseconds(25);
+    // Ack-eliciting packets that are answered by one ACK at the latest (RFC 9000 section 13.2.2).
+    std::uint32_t ack_eliciting_threshold = 2;
+
+    // --- Sending ---
+    CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
+    // In datagrams (RFC 9002 section 7.2 recommends 10).
+    std::uint32_t initial_congestion_window = 10;
+    std::uint64_t max_congestion_window = 64 * 1024 * 1024;
+    bool pacing = true;
+    bool ecn = true;
+
+    // --- Datagram size (RFC 9000 section 14) ---
+    // UDP payload sent before discovery has found a larger one; at least 1200.
+    std::uint16_t initial_datagram_size = 1200;
+    // Discovery searches up to here. Equal to `initial_datagram_size`: no discovery.
+    std::uint16_t max_datagram_size = 1452;
+
+    // --- Identity of the connection ---
+    // Connection IDs that we let the peer hand out at once (RFC 9000 section 5.1.1), at least 2.
+    std::uint64_t active_connection_id_limit = 4;
+    // Refuses to follow the peer to another address when set (RFC 9000 section 18.2).
+    bool disable_active_migration = false;
+    // Offers to accept packets with the fixed bit cleared (RFC 9287).
+    bool grease_quic_bit = true;
+};
+
+// When a server asks a client to prove its address by Retry (RFC 9000 section 8.1.2).
+enum class RetryPolicy : std::uint8_t { kNever, kUnderLoad, kAlways };
+
+// Settings of an endpoint: shared by all of its connections.
+struct EndpointSettings {
+    // Length of the connection IDs that we issue, 4 to 20 bytes.
+    std::uint8_t connection_id_length = 8;
+    std::size_t max_connections = 100'000;
+    // Server: handshakes in progress whose client address is not validated. From half of it on,
+    // kUnderLoad answers with Retry; beyond it, Initials are dropped.
+    std::size_t max_half_open = 1'000;
+    RetryPolicy retry = RetryPolicy::kUnderLoad;
+    // Lifetimes of address validation tokens.
+    Duration retry_token_lifetime = std::chrono::seconds(10);
+    Duration new_token_lifetime = std::chrono::hours(24);
+    // Bytes that all connections together may promise to buffer for their applications.
+    std::uint64_t receive_budget = 1024ull * 1024 * 1024;
+    // Seeds stateless reset tokens, address tokens and session tickets. Give the same bytes after a
+    // restart and peers of the previous process are reset at once, and tokens and tickets live on.
+    // All zero: a random key for this process only.
+    std::array<std::uint8_t, 32> persistent_key{};
+    // A server without a use for 0-RTT address tokens can turn NEW_TOKEN off.
+    bool send_new_token = true;
+};
+
+}  // namespace stoq
