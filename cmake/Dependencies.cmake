@@ -1,0 +1,98 @@
+# What the library links: OpenSSL, and intel-ipsec-mb where there is one.
+#
+# The system's packages come first. Where they are too old, tools/dev/setup.sh (`make setup`) has put
+# newer ones into a cache outside the tree and left their prefixes in prefixes.cmake there.
+
+find_package(PkgConfig QUIET)
+find_package(Threads REQUIRED)
+
+set(STOQ_OPENSSL_LEAST 3.5)
+
+if(DEFINED ENV{STOQ_CACHE})
+    set(_stoq_cache "$ENV{STOQ_CACHE}")
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(_stoq_cache "$ENV{XDG_CACHE_HOME}/stoq")
+else()
+    set(_stoq_cache "$ENV{HOME}/.cache/stoq")
+endif()
+include("${_stoq_cache}/prefixes.cmake" OPTIONAL)
+
+# --- OpenSSL: OpenSSL::SSL, OpenSSL::Crypto ------------------------------------------------------
+
+set(_stoq_openssl_from_cache OFF)
+if(NOT OPENSSL_ROOT_DIR AND NOT DEFINED ENV{OPENSSL_ROOT_DIR} AND STOQ_OPENSSL_ROOT)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(STOQ_SYSTEM_OPENSSL QUIET "openssl>=${STOQ_OPENSSL_LEAST}")
+    endif()
+    if(NOT STOQ_SYSTEM_OPENSSL_FOUND)
+        set(_stoq_openssl_from_cache ON)
+        set(OPENSSL_ROOT_DIR "${STOQ_OPENSSL_ROOT}")
+        set(OPENSSL_USE_STATIC_LIBS TRUE)
+    endif()
+endif()
+
+find_package(OpenSSL QUIET)
+if(NOT OPENSSL_FOUND OR OPENSSL_VERSION VERSION_LESS STOQ_OPENSSL_LEAST)
+    message(FATAL_ERROR "STOQ needs OpenSSL >= ${STOQ_OPENSSL_LEAST}, found: '${OPENSSL_VERSION}'.\n"
+        "`make setup` installs or builds one into ${_stoq_cache};\n"
+        "or name one of your own with -DOPENSSL_ROOT_DIR=<prefix>.")
+endif()
+
+if(_stoq_openssl_from_cache)
+    # The archive was built with both compressions for certificates; an archive does not say so itself.
+    find_package(ZLIB REQUIRED)
+    find_library(STOQ_ZSTD_LIBRARY NAMES zstd REQUIRED)
+    mark_as_advanced(STOQ_ZSTD_LIBRARY)
+    set_property(TARGET OpenSSL::Crypto APPEND PROPERTY INTERFACE_LINK_LIBRARIES
+        ZLIB::ZLIB "${STOQ_ZSTD_LIBRARY}" Threads::Threads ${CMAKE_DL_LIBS})
+    set(_stoq_openssl_hints HINTS "${STOQ_OPENSSL_ROOT}/bin" NO_DEFAULT_PATH)
+endif()
+
+# The program of the same version: tests make certificates with it.
+find_program(STOQ_OPENSSL_PROGRAM openssl ${_stoq_openssl_hints})
+mark_as_advanced(STOQ_OPENSSL_PROGRAM)
+
+# --- intel-ipsec-mb: ipsec_mb::ipsec_mb ----------------------------------------------------------
+
+set(STOQ_WITH_IPSEC_MB AUTO CACHE STRING "Seal packets in batches with intel-ipsec-mb: AUTO, ON, OFF")
+set_property(CACHE STOQ_WITH_IPSEC_MB PROPERTY STRINGS AUTO ON OFF)
+
+# The QUIC calls came with 2.0; an older header does not name them.
+function(stoq_find_ipsec_mb result)
+    set(${result} OFF PARENT_SCOPE)
+    find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h HINTS "${STOQ_IPSEC_MB_ROOT}/include")
+    # The cache's as an archive: what is built must run where the cache is not.
+    find_library(IPSEC_MB_LIBRARY NAMES libIPSec_MB.a
+        PATHS "${STOQ_IPSEC_MB_ROOT}/lib" "${STOQ_IPSEC_MB_ROOT}/lib/${CMAKE_LIBRARY_ARCHITECTURE}" NO_DEFAULT_PATH)
+    find_library(IPSEC_MB_LIBRARY NAMES IPSec_MB)
+    mark_as_advanced(IPSEC_MB_INCLUDE_DIR IPSEC_MB_LIBRARY)
+    if(NOT IPSEC_MB_INCLUDE_DIR OR NOT IPSEC_MB_LIBRARY)
+        return()
+    endif()
+    file(STRINGS "${IPSEC_MB_INCLUDE_DIR}/intel-ipsec-mb.h" has_quic REGEX "imb_quic_aes_gcm" LIMIT_COUNT 1)
+    if(NOT has_quic)
+        return()
+    endif()
+    add_library(ipsec_mb::ipsec_mb UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(ipsec_mb::ipsec_mb PROPERTIES
+        IMPORTED_LOCATION "${IPSEC_MB_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${IPSEC_MB_INCLUDE_DIR}")
+    set(${result} ON PARENT_SCOPE)
+endfunction()
+
+set(STOQ_HAVE_IPSEC_MB OFF)
+if(STOQ_WITH_IPSEC_MB)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+        stoq_find_ipsec_mb(STOQ_HAVE_IPSEC_MB)
+    endif()
+    if(NOT STOQ_HAVE_IPSEC_MB AND NOT STOQ_WITH_IPSEC_MB STREQUAL AUTO)
+        message(FATAL_ERROR "intel-ipsec-mb >= 2.0 was asked for and not found; `make setup` installs it.")
+    endif()
+endif()
+
+message(STATUS "STOQ: OpenSSL ${OPENSSL_VERSION} (${OPENSSL_SSL_LIBRARY})")
+if(STOQ_HAVE_IPSEC_MB)
+    message(STATUS "STOQ: intel-ipsec-mb (${IPSEC_MB_LIBRARY})")
+else()
+    message(STATUS "STOQ: no intel-ipsec-mb; packets are protected by OpenSSL alone")
+endif()

@@ -1,0 +1,96 @@
+# Tests. Each function leaves its test out, saying so, while a folder it depends on is not built.
+
+include(GoogleTest)
+
+# Sets `result` to the targets of the named folders of src/, or to NOTFOUND.
+function(_stoq_test_dependencies name result)
+    set(targets "")
+    foreach(dependency IN LISTS ARGN)
+        set(target stoq_${dependency})
+        if(TARGET ${dependency})
+            set(target ${dependency})
+        elseif(NOT TARGET ${target})
+            message(WARNING "test ${name} is left out: ${dependency} is not built")
+            set(${result} NOTFOUND PARENT_SCOPE)
+            return()
+        endif()
+        list(APPEND targets ${target})
+    endforeach()
+    set(${result} "${targets}" PARENT_SCOPE)
+endfunction()
+
+# stoq_unit_test(<name> SOURCES file... [DEPENDS folder-or-target...] [LINK library...] [LABEL unit]
+#                [TIMEOUT seconds] [WHOLE])
+#
+# A GoogleTest program. Without run-time type information, as the library, so that a test may derive
+# from a class of it. WHOLE: one ctest entry for the program, rather than one for each case; for
+# programs with a fixture that is dear to set up, or with thousands of generated cases.
+function(stoq_unit_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "WHOLE" "LABEL;TIMEOUT" "SOURCES;DEPENDS;LINK")
+    _stoq_test_dependencies(${name} dependencies ${arg_DEPENDS})
+    if("${dependencies}" STREQUAL NOTFOUND)
+        return()
+    endif()
+    if(NOT arg_LABEL)
+        set(arg_LABEL unit)
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 300)
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_compile_options(${name} PRIVATE -fno-rtti)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(${name} PRIVATE ${dependencies} ${arg_LINK} stoq_warnings GTest::gmock GTest::gtest_main)
+    if(arg_WHOLE)
+        add_test(NAME ${name} COMMAND ${name})
+        set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+    else()
+        gtest_discover_tests(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+    endif()
+endfunction()
+
+# stoq_property_test(<name> SOURCES file... [DEPENDS ...] [LINK ...] [TIMEOUT seconds])
+#
+# A GoogleTest program with RapidCheck, which needs exceptions and run-time type information.
+function(stoq_property_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPENDS;LINK")
+    _stoq_test_dependencies(${name} dependencies ${arg_DEPENDS})
+    if("${dependencies}" STREQUAL NOTFOUND)
+        return()
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 300)
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(${name} PRIVATE
+        ${dependencies} ${arg_LINK} stoq_warnings stoq_rapidcheck GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${name} PROPERTIES LABELS property TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+endfunction()
+
+# stoq_fuzz_target(<name> SOURCES file... [DEPENDS ...] [LINK ...] [CORPUS folder])
+#
+# SOURCES define LLVMFuzzerTestOneInput. With -DSTOQ_FUZZ=ON a libFuzzer program; otherwise one that
+# replays the corpus (tests/fuzz/corpus/<name> unless named) and mutations of it, as a test.
+function(stoq_fuzz_target name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPENDS;LINK")
+    _stoq_test_dependencies(${name} dependencies ${arg_DEPENDS})
+    if("${dependencies}" STREQUAL NOTFOUND)
+        return()
+    endif()
+    if(NOT arg_CORPUS)
+        set(arg_CORPUS "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_compile_options(${name} PRIVATE -fno-rtti)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(${name} PRIVATE ${dependencies} ${arg_LINK} stoq_warnings)
+    set_property(GLOBAL APPEND PROPERTY STOQ_FUZZ_TARGETS ${name})
+    if(STOQ_FUZZ)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp")
+        add_test(NAME replay.${name} COMMAND ${name} "${arg_CORPUS}")
+        set_tests_properties(replay.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+    endif()
+endfunction()
