@@ -185,8 +185,8 @@ public:
     ApiResult<void> stop_sending(ConnectionHandle connection, StreamId stream, std::uint64_t code);
     // Streams of lower `urgency` (0 to 7, default 3) go first; among equals, incremental streams
     // take turns and the others go one after the other.
-    ApiResult<void> set_priority(ConnectionHandle connection, StreamId stream,
-                                 std::uint8_t urgency, bool incremental);
+    ApiResult<void> set_priority(ConnectionHandle connection, StreamId stream, std::uint8_t urgency,
+                                 bool incremental);
 
     // Sends typed events of everything that happens to `sink` (src/observe); nullptr stops it.
     void set_event_sink(observe::EventSink* sink);

@@ -105,10 +105,10 @@ std::string_view to_string(TransportErrorCode code);
 // The peer broke the protocol in an authenticated packet: the connection closes with this.
 struct TransportError {
     TransportErrorCode code = TransportErrorCode::kNoError;
+    Reason reason = Reason::kNone;
     // The frame type that caused it, 0 when none is to blame (RFC 9000 section 19.19). Wider types
     // than 32 bits are reported as 0.
     std::uint32_t frame_type = 0;
-    Reason reason = Reason::kNone;
 
     friend constexpr bool operator==(const TransportError&, const TransportError&) = default;
 };
@@ -116,17 +116,17 @@ static_assert(sizeof(TransportError) <= 8 && std::is_trivially_copyable_v<Transp
 
 // The application used a handle or a value that cannot be right. Nothing has changed.
 enum class ApiError : std::uint8_t {
-    kUnknownConnection,  // the handle names no live connection
-    kUnknownStream,      // the stream was never opened, or is finished and forgotten
-    kWrongDirection,     // reading from a send-only stream or writing to a receive-only one
-    kStreamFinished,     // writing after finish() or reset()
-    kStreamReset,        // the peer reset the stream, or asked us to stop sending
-    kStreamLimit,        // the peer's stream limit is used up; wait for kStreamsAvailable
-    kClosed,             // the connection is closing or closed
-    kInvalidArgument,    // a value outside its documented range
-    kTooManyConnections, // a limit of the endpoint is reached
-    kCredentials,        // no usable certificate, key or trust anchor
-    kNotReady,           // the handshake has not come far enough for this call
+    kUnknownConnection,   // the handle names no live connection
+    kUnknownStream,       // the stream was never opened, or is finished and forgotten
+    kWrongDirection,      // reading from a send-only stream or writing to a receive-only one
+    kStreamFinished,      // writing after finish() or reset()
+    kStreamReset,         // the peer reset the stream, or asked us to stop sending
+    kStreamLimit,         // the peer's stream limit is used up; wait for kStreamsAvailable
+    kClosed,              // the connection is closing or closed
+    kInvalidArgument,     // a value outside its documented range
+    kTooManyConnections,  // a limit of the endpoint is reached
+    kCredentials,         // no usable certificate, key or trust anchor
+    kNotReady,            // the handshake has not come far enough for this call
 };
 
 std::string_view to_string(ApiError error);

@@ -21,15 +21,15 @@ struct ConnectionHandle {
 
 // How a connection ended.
 enum class CloseKind : std::uint8_t {
-    kLocalApplication,    // close() was called
-    kPeerApplication,     // the peer's application closed it (frame type 0x1d)
-    kLocalTransport,      // we found the peer in error; `code` says which
-    kPeerTransport,       // the peer's transport closed it (frame type 0x1c)
-    kIdleTimeout,         // RFC 9000 section 10.1
-    kHandshakeTimeout,    // nothing, or not enough, came back
-    kStatelessReset,      // the peer has lost its state (RFC 9000 section 10.3)
-    kVersionMismatch,     // the server speaks no version that we do
-    kRefused,             // the network said that nobody listens there
+    kLocalApplication,  // close() was called
+    kPeerApplication,   // the peer's application closed it (frame type 0x1d)
+    kLocalTransport,    // we found the peer in error; `code` says which
+    kPeerTransport,     // the peer's transport closed it (frame type 0x1c)
+    kIdleTimeout,       // RFC 9000 section 10.1
+    kHandshakeTimeout,  // nothing, or not enough, came back
+    kStatelessReset,    // the peer has lost its state (RFC 9000 section 10.3)
+    kVersionMismatch,   // the server speaks no version that we do
+    kRefused,           // the network said that nobody listens there
 };
 
 // Why a peer's certificate was not accepted.
@@ -107,8 +107,8 @@ struct StreamsAvailable {
     Directionality directionality = Directionality::kBidirectional;
 };
 
-using Event = std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
-                           StreamWritable, StreamReset, StreamStopped, StreamDelivered,
-                           StreamsAvailable>;
+using Event =
+    std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
+                 StreamWritable, StreamReset, StreamStopped, StreamDelivered, StreamsAvailable>;
 
 }  // namespace stoq

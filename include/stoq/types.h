@@ -73,8 +73,7 @@ struct Address {
 
     // The bytes that are in use: 4, 16 or none.
     constexpr ByteView ip_bytes() const {
-        const std::size_t length =
-            family == Family::kIpv4 ? 4 : (family == Family::kIpv6 ? 16 : 0);
+        const std::size_t length = family == Family::kIpv4 ? 4 : (family == Family::kIpv6 ? 16 : 0);
         return ByteView(ip.data(), length);
     }
 

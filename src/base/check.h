@@ -9,7 +9,7 @@ namespace stoq {
 
 }  // namespace stoq
 
-#define STOQ_CHECK(condition)                                                         \
-    (static_cast<bool>(condition)                                                     \
-         ? static_cast<void>(0)                                                       \
+#define STOQ_CHECK(condition)     \
+    (static_cast<bool>(condition) \
+         ? static_cast<void>(0)   \
          : ::stoq::check_failed(#condition, ::std::source_location::current()))

@@ -12,22 +12,22 @@ namespace stoq {
 
 enum class DropReason : std::uint8_t {
     kNone,
-    kTruncated,             // a header field or the Length field reaches past the datagram
-    kFixedBitClear,         // RFC 9000 section 17.2, unless greasing was negotiated
-    kBadConnectionIdLength, // longer than 20 bytes in version 1
-    kUnknownVersion,        // answered by Version Negotiation where that is allowed
-    kUnknownConnection,     // no connection owns the destination connection ID
-    kDatagramTooSmall,      // an Initial in a datagram of less than 1200 bytes
-    kKeysUnavailable,       // not derived yet, or already discarded
-    kDecryptionFailed,      // AEAD authentication failed
-    kDuplicatePacket,       // this packet number was received before
+    kTruncated,              // a header field or the Length field reaches past the datagram
+    kFixedBitClear,          // RFC 9000 section 17.2, unless greasing was negotiated
+    kBadConnectionIdLength,  // longer than 20 bytes in version 1
+    kUnknownVersion,         // answered by Version Negotiation where that is allowed
+    kUnknownConnection,      // no connection owns the destination connection ID
+    kDatagramTooSmall,       // an Initial in a datagram of less than 1200 bytes
+    kKeysUnavailable,        // not derived yet, or already discarded
+    kDecryptionFailed,       // AEAD authentication failed
+    kDuplicatePacket,        // this packet number was received before
     kReservedBitsUnprotected,
     kUnexpectedVersionNegotiation,
     kUnexpectedRetry,
-    kBadIntegrityTag,       // Retry
+    kBadIntegrityTag,  // Retry
     kBadToken,
-    kWrongConnectionId,     // coalesced packet for another connection, or a changed source id
-    kConnectionClosed,      // closing or draining
+    kWrongConnectionId,  // coalesced packet for another connection, or a changed source id
+    kConnectionClosed,   // closing or draining
     kTooManyHalfOpen,
     kTooManyConnections,
     kBufferedPacketLimit,

@@ -16,11 +16,11 @@ constexpr auto take_value(R&& result) {
 
 }  // namespace stoq::detail
 
-#define STOQ_TRY(expression)                                                     \
-    __extension__({                                                              \
-        auto stoq_result_ = (expression);                                        \
-        if (!stoq_result_) [[unlikely]] {                                        \
-            return ::std::unexpected(::std::move(stoq_result_).error());         \
-        }                                                                        \
-        ::stoq::detail::take_value(::std::move(stoq_result_));                   \
+#define STOQ_TRY(expression)                                             \
+    __extension__({                                                      \
+        auto stoq_result_ = (expression);                                \
+        if (!stoq_result_) [[unlikely]] {                                \
+            return ::std::unexpected(::std::move(stoq_result_).error()); \
+        }                                                                \
+        ::stoq::detail::take_value(::std::move(stoq_result_));           \
     })

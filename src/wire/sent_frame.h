@@ -25,10 +25,10 @@ enum class SentFrameKind : std::uint8_t {
     kRetireConnectionId,  // value: sequence number
     kNewToken,            // value: serial number of the token
     kHandshakeDone,
-    kPathChallenge,       // value: the eight bytes
-    kPathResponse,        // never sent again
-    kMtuProbe,            // value: probed datagram size
-    kDatagram,            // value: the application's number for it
+    kPathChallenge,  // value: the eight bytes
+    kPathResponse,   // never sent again
+    kMtuProbe,       // value: probed datagram size
+    kDatagram,       // value: the application's number for it
 };
 
 // Without default values, so that an array of them costs nothing: create with `SentFrame{...}`.

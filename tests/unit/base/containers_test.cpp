@@ -1,0 +1,91 @@
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "base/deadline_heap.h"
+#include "base/ring.h"
+#include "base/seeded_hash.h"
+#include "base/slab.h"
+
+namespace stoq {
+namespace {
+
+TEST(Ring, KeepsPositionsWhenItGrows) {
+    Ring<int> ring(4);
+    ring.restart_at(1000);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(ring.push_back(i), 1000u + static_cast<unsigned>(i));
+    for (int i = 0; i < 60; ++i) ring.pop_front();
+    EXPECT_EQ(ring.size(), 40u);
+    EXPECT_EQ(ring[1075], 75);
+    EXPECT_FALSE(ring.contains(1059));
+    EXPECT_TRUE(ring.contains(1060));
+    EXPECT_EQ(ring.front(), 60);
+    EXPECT_EQ(ring.back(), 99);
+}
+
+TEST(Slab, StaleHandleFindsNothingAfterReuse) {
+    Slab<int> slab;
+    const SlabHandle first = slab.emplace(1);
+    slab.erase(first);
+    const SlabHandle second = slab.emplace(2);
+    EXPECT_EQ(second.index, first.index);
+    EXPECT_EQ(slab.find(first), nullptr);
+    ASSERT_NE(slab.find(second), nullptr);
+    EXPECT_EQ(*slab.find(second), 2);
+    EXPECT_EQ(slab.find(SlabHandle{}), nullptr);
+    EXPECT_EQ(slab.find(SlabHandle{77, 1}), nullptr);
+}
+
+TEST(Slab, ForEachMayEraseWhatItVisits) {
+    Slab<int> slab;
+    for (int i = 0; i < 10; ++i) slab.emplace(i);
+    slab.for_each([&](SlabHandle handle, int& value) {
+        if (value % 2 == 0) slab.erase(handle);
+    });
+    EXPECT_EQ(slab.size(), 5u);
+    slab.for_each([](SlabHandle, int& value) { EXPECT_EQ(value % 2, 1); });
+}
+
+TEST(DeadlineHeap, AgreesWithAMapUnderRandomChanges) {
+    constexpr std::uint64_t kSeed = 7;
+    SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+    SeededRandom random(kSeed);
+    DeadlineHeap heap;
+    std::map<std::uint32_t, Instant> model;
+    for (int step = 0; step < 20'000; ++step) {
+        const auto key = static_cast<std::uint32_t>(random.next() % 50);
+        const bool remove = random.next() % 4 == 0;
+        const Instant deadline =
+            remove ? kNever : Instant(Duration(static_cast<std::int64_t>(random.next() % 1000)));
+        heap.set(key, deadline);
+        if (remove) {
+            model.erase(key);
+        } else {
+            model[key] = deadline;
+        }
+        Instant earliest = kNever;
+        for (const auto& [unused, when] : model) earliest = std::min(earliest, when);
+        ASSERT_EQ(heap.earliest(), earliest) << step;
+        if (!model.empty()) {
+            ASSERT_EQ(model.at(heap.earliest_key()), earliest) << step;
+        }
+    }
+}
+
+TEST(SeededHash, DependsOnSeedLengthAndEveryByte) {
+    SeededRandom random(1);
+    const SeededHash one(random);
+    const SeededHash other(random);
+    std::array<std::uint8_t, 20> bytes{};
+    const std::uint64_t base = one(bytes);
+    EXPECT_NE(base, other(bytes));
+    EXPECT_NE(base, one(ByteView(bytes).first(19)));
+    for (std::uint8_t& byte : bytes) {
+        byte = 1;
+        EXPECT_NE(one(bytes), base);
+        byte = 0;
+    }
+}
+
+}  // namespace
+}  // namespace stoq
