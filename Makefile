@@ -1,0 +1,100 @@
+# The front door. Everything here is a short call of CMake or of a script; `make help` lists it.
+
+BUILD ?= build/release
+JOBS ?= $(shell nproc)
+# On a machine without apt: install what the script names by hand, then `make test SETUP=true`.
+SETUP ?= tools/dev/setup.sh
+
+configure = cmake --preset release -B $(BUILD)
+build = cmake --build $(BUILD) --parallel $(JOBS)
+
+.PHONY: help
+help:
+	@echo 'make demo           a file crosses a STOQ connection, verified by hash, with its speed'
+	@echo 'make test           build everything and run all tests'
+	@echo 'make bench          the benchmarks'
+	@echo 'make interop-smoke  transfers with peers that others wrote'
+	@echo 'make build          the library, the program stoq and the examples'
+	@echo 'make setup          install or build what STOQ is built from (the others do it by themselves)'
+	@echo 'make check          formatting, layers, budgets, documents, headers, clang-tidy'
+	@echo 'make format         format the sources'
+	@echo 'make conformance    write docs/conformance.md anew'
+	@echo 'make asan|tsan      the tests under sanitizers'
+	@echo 'make coverage       the tests, and how much of src/ they reach'
+	@echo 'make fuzz           every fuzz target for RUNS executions together (default 10000000)'
+	@echo 'make clean          remove build/'
+	@echo
+	@echo 'BUILD=dir, JOBS=n; SETUP=true leaves out the set-up.'
+
+.PHONY: setup
+setup:
+	$(SETUP) test bench
+
+.PHONY: build
+build:
+	$(SETUP) build
+	$(configure)
+	$(build)
+
+.PHONY: demo
+demo:
+	$(SETUP) build
+	$(configure)
+	$(build) --target bin/stoq
+	tools/dev/demo.sh $(BUILD)
+
+.PHONY: test
+test:
+	$(SETUP) test
+	$(configure)
+	$(build)
+	@tools/dev/run-tests $(BUILD) $(JOBS)
+
+.PHONY: bench
+bench:
+	$(SETUP) bench
+	$(configure)
+	$(build) --target bench/all bin/stoq
+	bench/run $(BUILD)
+
+.PHONY: interop-smoke
+interop-smoke:
+	$(SETUP) build
+	$(configure)
+	$(build) --target bin/stoq
+	tests/interop/smoke $(BUILD)
+
+.PHONY: check
+check:
+	$(SETUP) checks
+	@JOBS=$(JOBS) tools/dev/check
+
+.PHONY: format
+format:
+	tools/dev/check-format --fix
+
+.PHONY: conformance
+conformance:
+	tools/dev/conformance
+
+.PHONY: asan tsan
+asan tsan:
+	$(SETUP) checks
+	cmake --preset $@
+	cmake --build --preset $@ --parallel $(JOBS)
+	@tools/dev/run-tests build/$@ $(JOBS)
+
+.PHONY: coverage
+coverage:
+	$(SETUP) checks
+	@JOBS=$(JOBS) tools/dev/coverage
+
+RUNS ?= 10000000
+.PHONY: fuzz
+fuzz:
+	$(SETUP) checks
+	@JOBS=$(JOBS) tools/dev/fuzz $(RUNS)
+
+.PHONY: clean
+clean:
+	rm -rf build
