@@ -1,0 +1,134 @@
+// Every frame of RFC 9000 section 19 as a plain struct.
+//
+// Decoded frames borrow the packet they came in: views are valid as long as its bytes are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/packet_number.h"
+#include "stoq/types.h"
+#include "wire/ack_ranges.h"
+#include "wire/connection_id.h"
+
+namespace stoq::wire {
+
+// A run of PADDING frames: `length` bytes, at least 1.
+struct PaddingFrame {
+    std::size_t length = 1;
+};
+
+struct PingFrame {};
+
+// Totals over the whole packet number space (section 19.3.2).
+struct EcnCounts {
+    std::uint64_t ect0 = 0;
+    std::uint64_t ect1 = 0;
+    std::uint64_t ce = 0;
+
+    friend constexpr bool operator==(const EcnCounts&, const EcnCounts&) = default;
+};
+
+struct AckFrame {
+    PacketNumber largest;
+    std::uint64_t ack_delay = 0;  // as sent: microseconds divided by 2^ack_delay_exponent
+    AckRanges ranges;
+    std::optional<EcnCounts> ecn;
+};
+
+struct ResetStreamFrame {
+    StreamId id;
+    std::uint64_t error_code = 0;
+    std::uint64_t final_size = 0;
+};
+
+struct StopSendingFrame {
+    StreamId id;
+    std::uint64_t error_code = 0;
+};
+
+struct CryptoFrame {
+    std::uint64_t offset = 0;
+    ByteView data;
+};
+
+struct NewTokenFrame {
+    ByteView token;
+};
+
+struct StreamFrame {
+    StreamId id;
+    std::uint64_t offset = 0;  // offset + data.size() is at most 2^62-1
+    ByteView data;
+    bool fin = false;
+};
+
+struct MaxDataFrame {
+    std::uint64_t maximum = 0;
+};
+
+struct MaxStreamDataFrame {
+    StreamId id;
+    std::uint64_t maximum = 0;
+};
+
+struct MaxStreamsFrame {
+    Directionality directionality = Directionality::kBidirectional;
+    std::uint64_t maximum = 0;  // at most kMaxStreamCount
+};
+
+struct DataBlockedFrame {
+    std::uint64_t limit = 0;
+};
+
+struct StreamDataBlockedFrame {
+    StreamId id;
+    std::uint64_t limit = 0;
+};
+
+struct StreamsBlockedFrame {
+    Directionality directionality = Directionality::kBidirectional;
+    std::uint64_t limit = 0;  // at most kMaxStreamCount
+};
+
+struct NewConnectionIdFrame {
+    std::uint64_t sequence_number = 0;
+    std::uint64_t retire_prior_to = 0;  // at most sequence_number
+    ConnectionId connection_id;         // never empty
+    StatelessResetToken stateless_reset_token;
+};
+
+struct RetireConnectionIdFrame {
+    std::uint64_t sequence_number = 0;
+};
+
+// The eight bytes of a path frame as one big-endian number.
+struct PathChallengeFrame {
+    std::uint64_t data = 0;
+};
+
+struct PathResponseFrame {
+    std::uint64_t data = 0;
+};
+
+struct ConnectionCloseFrame {
+    bool application = false;  // type 0x1d; its error codes are the application's
+    std::uint64_t error_code = 0;
+    std::uint64_t frame_type = 0;  // 0 when unknown, and always when `application`
+    ByteView reason;               // UTF-8 by convention only
+};
+
+struct HandshakeDoneFrame {};
+
+using Frame =
+    std::variant<PaddingFrame, PingFrame, AckFrame, ResetStreamFrame, StopSendingFrame, CryptoFrame,
+                 NewTokenFrame, StreamFrame, MaxDataFrame, MaxStreamDataFrame, MaxStreamsFrame,
+                 DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
+                 NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
+                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame>;
+
+// Streams of one kind that a connection can ever have (section 4.6).
+inline constexpr std::uint64_t kMaxStreamCount = std::uint64_t{1} << 60;
+
+}  // namespace stoq::wire
