@@ -1,0 +1,28 @@
+// HandshakeInfo: what a handshake has negotiated. A plain value that outlives its session.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "stoq/event.h"
+
+namespace stoq::tls {
+
+// Strings are empty until the handshake has told them, and where they do not apply.
+struct HandshakeInfo {
+    std::string alpn;
+    std::string server_name;       // SNI: sent by a client, received by a server
+    std::string group;             // "X25519MLKEM768"
+    std::string signature;         // what the peer's CertificateVerify was made with
+    std::string cipher_suite;      // "TLS_AES_128_GCM_SHA256"
+    std::string peer_fingerprint;  // SHA-256 of the peer's SubjectPublicKeyInfo, hexadecimal
+    std::string peer_subject;
+    bool resumed = false;
+    bool early_data_accepted = false;
+    // What was wrong with the peer's certificate when the handshake failed because of it.
+    CertificateProblem certificate_problem = CertificateProblem::kNone;
+    // After a failure: one line for people, from this side's point of view.
+    std::string failure;
+};
+
+}  // namespace stoq::tls

@@ -1,0 +1,141 @@
+// Session: one TLS 1.3 handshake in QUIC (RFC 9001 section 4), over OpenSSL.
+//
+// The connection reassembles each level's CRYPTO stream and hands its bytes in; the session answers
+// with events (secrets, the peer's transport parameters, completion, tickets) and with bytes to
+// send. It owns no stream state, sends nothing and knows no packets.
+//
+//     STOQ_TRY(session.receive(level, bytes));
+//     while (auto event = session.poll_event()) ...
+//     for each level: move session.pending(level) into that level's send buffer, then consume()
+//
+// A server can drop its session when HandshakeComplete was polled and pending() is empty: nothing
+// that a client may send afterwards concerns TLS. A client needs it as long as it wants tickets.
+// Copy info() first.
+//
+// After an error the session is dead: every further receive() gives the same error.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/packet_number.h"
+#include "crypto/cipher_suite.h"
+#include "crypto/secret.h"
+#include "stoq/error.h"
+#include "stoq/types.h"
+#include "tls/context.h"
+#include "tls/handshake_info.h"
+#include "tls/message_queue.h"
+#include "tls/openssl_handles.h"
+
+namespace stoq::tls {
+
+enum class Direction : std::uint8_t { kReceive, kSend };
+
+// Packets of `level` can be protected, or opened, from now on.
+struct SecretInstalled {
+    EncryptionLevel level = EncryptionLevel::kInitial;
+    Direction direction = Direction::kReceive;
+    crypto::CipherSuite cipher_suite{};
+    crypto::Secret secret;
+};
+// The value of the peer's quic_transport_parameters extension. On a server the client is not
+// authenticated at this point; on a client the handshake may still fail.
+struct PeerTransportParameters {
+    std::vector<std::uint8_t> bytes;
+};
+// Once: the peer's Finished was verified and ours was sent (RFC 9001 section 4.1.1).
+struct HandshakeComplete {};
+// Client: a ticket to resume with, opaque, for SessionParameters::ticket. To be used once.
+struct TicketReceived {
+    std::vector<std::uint8_t> ticket;
+};
+
+using TlsEvent =
+    std::variant<SecretInstalled, PeerTransportParameters, HandshakeComplete, TicketReceived>;
+
+struct SessionParameters {
+    // Client: the host's name or IP address literal. Checked against the certificate; sent as SNI
+    // if it is a name. May be empty when trust needs no name (pinned or insecure).
+    std::string_view server_name;
+    // Encoded; copied.
+    ByteView local_transport_parameters;
+    // Client: from TicketReceived, or empty. One that is of no use is ignored.
+    ByteView ticket;
+    // Client: offered instead of the Credentials' list when not empty.
+    std::span<const std::string> alpn;
+};
+
+// The transport parameters of the connection that `ticket` came from, which a client has to respect
+// in 0-RTT (RFC 9000 section 7.4.1). Borrowed from `ticket`; nothing if that is not a ticket.
+std::optional<ByteView> remembered_transport_parameters(ByteView ticket);
+
+class Session {
+public:
+    // Bytes of one level that may wait for the rest of their TLS message.
+    static constexpr std::size_t kMaxBuffered = MessageQueue::kMaxLength;
+
+    // A client's ClientHello is in pending(EncryptionLevel::kInitial) when this returns.
+    // @error kInvalidArgument: a server name that is neither a name nor an address, or missing;
+    //        kCredentials: OpenSSL refuses the settings.
+    static ApiResult<std::unique_ptr<Session>> create(std::shared_ptr<const Context> context,
+                                                      const SessionParameters& parameters);
+
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session();
+
+    // Takes the next bytes, in order, of the CRYPTO stream of `level`, and lets TLS act on them.
+    // @error kCryptoErrorBase + alert; kCryptoBufferExceeded; kProtocolViolation for bytes at a
+    //        level that TLS does not read, or left over at a change of keys.
+    TransportResult<void> receive(EncryptionLevel level, ByteView bytes);
+
+    // What happened, in order.
+    std::optional<TlsEvent> poll_event();
+
+    // Bytes to append to the CRYPTO stream of `level`; consume() takes them from the front.
+    ByteView pending(EncryptionLevel level) const { return outgoing_[index_of(level)]; }
+    void consume(EncryptionLevel level, std::size_t length);
+    bool has_pending() const;
+
+    bool is_complete() const { return complete_; }
+    // The level of which bytes may be given to receive().
+    EncryptionLevel receive_level() const { return receive_level_; }
+    // What is known so far; final with HandshakeComplete or an error.
+    const HandshakeInfo& info() const { return info_; }
+
+private:
+    struct Callbacks;  // what OpenSSL calls
+
+    explicit Session(std::shared_ptr<const Context> context);
+
+    // Lets TLS take what is in incoming_ and do what follows from it.
+    TransportResult<void> advance();
+    TransportResult<void> check_message_type() const;
+    TransportResult<void> finish_handshake();
+    // Remembers the first error and why; returns it.
+    TransportError fail(TransportError error, std::string_view what);
+
+    std::shared_ptr<const Context> context_;
+    std::vector<std::uint8_t> local_parameters_;  // OpenSSL borrows them
+    std::vector<std::uint8_t> peer_parameters_;
+    MessageQueue incoming_;
+    std::array<std::vector<std::uint8_t>, kEncryptionLevelCount> outgoing_;
+    std::deque<TlsEvent> events_;
+    HandshakeInfo info_;
+    std::optional<TransportError> error_;
+    EncryptionLevel receive_level_ = EncryptionLevel::kInitial;
+    EncryptionLevel send_level_ = EncryptionLevel::kInitial;
+    bool complete_ = false;
+    SslHandle ssl_;  // last: it goes first, and calls back while it does
+};
+
+}  // namespace stoq::tls
