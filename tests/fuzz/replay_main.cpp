@@ -1,5 +1,5 @@
-// Runs a fuzz target without a fuzzer: over every file of a corpus directory, then over mutations of
-// them that are the same on every run. Keeps what the fuzzer once found from coming back.
+// Runs a fuzz target without a fuzzer: over every file of a corpus directory, then over mutations
+// of them that are the same on every run. Keeps what the fuzzer once found from coming back.
 
 #include <algorithm>
 #include <cstddef>
@@ -62,31 +62,33 @@ private:
         const std::size_t at = below(input.size() + 1);
         const auto position = input.begin() + static_cast<std::ptrdiff_t>(at);
         switch (below(6)) {
-        case 0: // flip a bit
-            if (at < input.size()) {
-                input[at] = static_cast<std::uint8_t>(input[at] ^ (1u << below(8)));
+            case 0:  // flip a bit
+                if (at < input.size()) {
+                    input[at] = static_cast<std::uint8_t>(input[at] ^ (1u << below(8)));
+                }
+                break;
+            case 1:  // another byte
+                if (at < input.size()) {
+                    input[at] = byte();
+                }
+                break;
+            case 2:  // a byte more
+                input.insert(position, byte());
+                break;
+            case 3:  // cut short
+                input.resize(at);
+                break;
+            case 4:  // a stretch less
+                input.erase(position,
+                            position + static_cast<std::ptrdiff_t>(below(input.size() - at + 1)));
+                break;
+            default: {  // the end of another input
+                const Input& other = inputs_[below(inputs_.size())];
+                const std::size_t from = below(other.size() + 1);
+                input.resize(at);
+                input.insert(input.end(), other.begin() + static_cast<std::ptrdiff_t>(from),
+                             other.end());
             }
-            break;
-        case 1: // another byte
-            if (at < input.size()) {
-                input[at] = byte();
-            }
-            break;
-        case 2: // a byte more
-            input.insert(position, byte());
-            break;
-        case 3: // cut short
-            input.resize(at);
-            break;
-        case 4: // a stretch less
-            input.erase(position, position + static_cast<std::ptrdiff_t>(below(input.size() - at + 1)));
-            break;
-        default: { // the end of another input
-            const Input& other = inputs_[below(inputs_.size())];
-            const std::size_t from = below(other.size() + 1);
-            input.resize(at);
-            input.insert(input.end(), other.begin() + static_cast<std::ptrdiff_t>(from), other.end());
-        }
         }
     }
 
@@ -94,7 +96,7 @@ private:
     std::mt19937 random_{kSeed};
 };
 
-} // namespace
+}  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 2) {
@@ -106,7 +108,7 @@ int main(int argc, char** argv) {
     for (const Input& input : inputs) {
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }
-    inputs.emplace_back(); // an empty corpus still has something to mutate
+    inputs.emplace_back();  // an empty corpus still has something to mutate
     Mutator mutator(inputs);
     for (std::size_t i = 0; i < kMutations; ++i) {
         const Input input = mutator.next();

@@ -60,7 +60,7 @@ packages_of() {
         test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev ;;
         bench) packages_of build; echo libbenchmark-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
-            libclang-rt-19-dev llvm-19 python3 ;;
+            libclang-rt-19-dev llvm-19 universal-ctags python3 ;;
         interop) packages_of build; echo python3 python3-venv ;;
         bare) echo debootstrap git ca-certificates ;;
         *) die "no such group: $1 (build, test, bench, checks, interop, bare)" ;;
