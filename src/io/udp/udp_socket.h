@@ -40,12 +40,17 @@ public:
     const SystemCalls& calls() const { return *calls_; }
 
 private:
+    struct Option {
+        int name;
+        int value;
+    };
+
     UdpSocket(int descriptor, int family, const SystemCalls& calls)
         : descriptor_(descriptor), family_(family), calls_(&calls) {}
 
     std::error_code bind_to(const Address& local);
     bool set_option(int level, int name, int value) const;
-    bool set_for_families(int ipv4_name, int ipv6_name, int ipv4_value, int ipv6_value) const;
+    bool set_for_families(Option ipv4, Option ipv6) const;
     void probe_capabilities(const UdpSettings& settings);
     void ask_for_buffers(const UdpSettings& settings);
 
