@@ -1,0 +1,41 @@
+// AmplificationLimit: at most three times what an unvalidated address sent (RFC 9000 section 8).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace stoq::path {
+
+// Counts UDP payload of one path. Bytes of a datagram count as soon as one of its packets is known
+// to belong to the connection, whatever becomes of the rest of it.
+class AmplificationLimit {
+public:
+    static constexpr std::uint64_t kFactor = 3;
+    static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+    bool validated() const { return validated_; }
+    void set_validated() { validated_ = true; }
+
+    //= 9000-8.1-3
+    void on_received(std::size_t bytes) { received_ += bytes; }
+    void on_sent(std::size_t bytes) { sent_ += bytes; }
+
+    // How many more bytes may be sent now.
+    //= 9000-8-1
+    //= 9000-8.1-2
+    std::uint64_t allowance() const {
+        if (validated_) return kUnlimited;
+        const std::uint64_t limit = kFactor * received_;
+        return limit > sent_ ? limit - sent_ : 0;
+    }
+    bool allows(std::size_t bytes) const { return bytes <= allowance(); }
+    // Nothing more can be sent until the peer sends: loss recovery must not wait for a timer.
+    bool blocked() const { return allowance() == 0; }
+
+private:
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
+    bool validated_ = false;
+};
+
+}  // namespace stoq::path

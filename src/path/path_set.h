@@ -1,0 +1,129 @@
+// PathSet: the paths of a connection and which of them is in use (RFC 9000 section 9).
+//
+// It decides; the connection acts: it gives new paths a connection ID, a congestion controller and
+// an RTT estimator, and sends what the paths' validators and responders want to send. For one
+// datagram: admit() before anything else, on_datagram() when its first packet was opened, and
+// on_packet_processed() after each packet's frames.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/drop_reason.h"
+#include "base/packet_number.h"
+#include "base/random.h"
+#include "path/path_state.h"
+#include "path/remote_connection_ids.h"
+
+namespace stoq::path {
+
+// What every new path of the connection starts with.
+struct PathSettings {
+    MtuSettings mtu;
+    bool ecn = true;
+};
+
+struct PacketOnPath {
+    PathIndex path = kInitialPath;
+    PacketNumber number;
+    bool non_probing = false;  // holds a frame that is not a probing frame
+};
+
+struct Migration {
+    PathIndex from = kInitialPath;
+    PathIndex to = kInitialPath;
+    // Only the peer's port changed: congestion state and RTT may be kept (RFC 9000 section 9.4).
+    bool keep_congestion_state = false;
+};
+
+// Values of the caller that validations need.
+struct ValidationInput {
+    Instant now;
+    Duration probe_timeout{};  // the connection's current one
+    RandomSource& random;
+};
+
+struct PathResponseOutcome {
+    ValidationEvent event = ValidationEvent::kNothing;
+    PathIndex path = kInitialPath;
+    // The path in use has been confirmed: a server should issue a new token.
+    bool active_validated = false;
+};
+
+struct PathTimeoutOutcome {
+    // The path in use failed; the connection goes on with the last one that was validated.
+    std::optional<Migration> reverted;
+    // ... but there is none: forget the connection silently (RFC 9000 section 9.3.2).
+    bool no_path_left = false;
+};
+
+class PathSet {
+public:
+    // The path of the handshake. A client's peer needs no validation.
+    PathSet(Role role, const AddressPair& addresses, const PathSettings& settings);
+
+    PathIndex active_index() const { return active_; }
+    PathState& active() { return paths_[active_]; }
+    const PathState& active() const { return paths_[active_]; }
+    PathState& operator[](PathIndex index) { return paths_[index]; }
+    const PathState& operator[](PathIndex index) const { return paths_[index]; }
+    std::optional<PathIndex> find(const AddressPair& addresses) const;
+    template <class Visitor>
+    void for_each(Visitor&& visit) {
+        for (std::size_t i = 0; i < kMaxPaths; ++i) {
+            if (paths_[i].in_use) visit(static_cast<PathIndex>(i), paths_[i]);
+        }
+    }
+
+    // The peer may change its address from now on.
+    void on_handshake_confirmed(Instant now);
+    // The initial path's peer has proved its address: Handshake packet, token.
+    void on_handshake_address_validated();
+    // Refuse to follow the peer (we sent disable_active_migration).
+    void disable_migration() { migration_allowed_ = false; }
+
+    // --- Receiving ---
+
+    // May a datagram from there be processed? Nothing: yes.
+    std::optional<DropReason> admit(const AddressPair& addresses) const;
+    // An authentic packet was in the datagram. Finds its path or makes a new one, and counts the
+    // bytes. `local_sequence` is the sequence number of our id that the packet was addressed to.
+    // Nothing when there is no room, or no connection ID to answer with: drop the packet.
+    std::optional<PathIndex> on_datagram(const AddressPair& addresses, std::size_t length,
+                                         std::uint64_t local_sequence, RemoteConnectionIds& ids);
+    // The frames of a 1-RTT packet were processed. A migration has already happened when it is
+    // returned: active() is the new path, and both paths are being validated where needed.
+    std::optional<Migration> on_packet_processed(const PacketOnPath& packet,
+                                                 const ValidationInput& input);
+
+    // --- Validation ---
+
+    // PATH_RESPONSE on any path (RFC 9000 section 8.2.2).
+    PathResponseOutcome on_path_response(std::uint64_t data, const ValidationInput& input,
+                                         RemoteConnectionIds& ids);
+    Instant next_timeout() const;
+    PathTimeoutOutcome on_timeout(const ValidationInput& input, RemoteConnectionIds& ids);
+
+private:
+    std::optional<PathIndex> create(const AddressPair& addresses, std::uint64_t local_sequence,
+                                    RemoteConnectionIds& ids);
+    std::optional<PathIndex> place_for_new_path(RemoteConnectionIds& ids);
+    bool assign_connection_id(PathIndex path, std::uint64_t local_sequence,
+                              RemoteConnectionIds& ids);
+    Migration switch_to(PathIndex path);
+    void drop(PathIndex path, RemoteConnectionIds& ids);
+    void drop_stale(RemoteConnectionIds& ids);
+    std::optional<PathIndex> newest_validated_except(PathIndex path) const;
+
+    std::array<PathState, kMaxPaths> paths_{};
+    PathSettings settings_;
+    std::uint64_t next_serial_ = 1;
+    std::optional<PacketNumber> largest_non_probing_;
+    PathIndex active_ = kInitialPath;
+    Role role_;
+    bool confirmed_ = false;
+    bool migration_allowed_ = true;
+};
+
+}  // namespace stoq::path
