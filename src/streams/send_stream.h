@@ -1,0 +1,117 @@
+// SendStream: the sending part of a stream (RFC 9000 section 3.1).
+//
+//            write_new / write_repair (STREAM, STREAM_DATA_BLOCKED)
+//   kReady ------------------> kSend ---- FIN written ----> kDataSent -- all acked -->
+//   kDataReceived
+//      |                         |                              |
+//      '------- reset() ---------+------ on_stop_sending() -----'
+//                                v
+//                            kResetSent ------ RESET_STREAM acked -----------------> kResetReceived
+//
+// The stream counts as reset from the decision on; the frame follows with the next packet. A
+// STOP_SENDING resets at once in every state before the terminal ones: the peer has no use for
+// what is still in flight.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "stoq/error.h"
+#include "streams/flow_control.h"
+#include "streams/send_buffer.h"
+#include "wire/payload_writer.h"
+
+namespace stoq::streams {
+
+enum class SendState : std::uint8_t {
+    kReady,          // nothing was sent yet
+    kSend,           // data was sent, the end was not
+    kDataSent,       // everything was sent once, awaiting acknowledgements
+    kResetSent,      // abandoned, awaiting the acknowledgement of RESET_STREAM
+    kDataReceived,   // terminal: the peer has everything
+    kResetReceived,  // terminal: the peer knows of the reset
+};
+
+class SendStream {
+public:
+    // `pool` has to outlive the stream.
+    explicit SendStream(BlockPool& pool) : buffer_(pool) {}
+
+    // As new, with the limit that the peer set for it.
+    void open(StreamId id, std::uint64_t peer_limit);
+
+    SendState state() const { return state_; }
+    bool is_terminal() const;
+
+    // --- The application ---
+    // Why nothing more can be written: kStreamFinished or kStreamReset.
+    std::optional<ApiError> refusal() const;
+    // Only when there is no refusal().
+    void append(ByteView bytes) { buffer_.append(bytes); }
+    void append(SharedBytes bytes) { buffer_.append(std::move(bytes)); }
+    void finish() { fin_requested_ = true; }
+    // Bytes written and not acknowledged.
+    std::uint64_t buffered() const { return buffer_.buffered(); }
+    // True when RESET_STREAM has to be sent; the buffered bytes are gone then.
+    bool reset(std::uint64_t code);
+
+    // --- The peer ---
+    // True when RESET_STREAM has to be sent, with the peer's code (section 3.5).
+    bool on_stop_sending(std::uint64_t code);
+    bool was_stopped() const { return stopped_; }
+    // True when the limit rose.
+    bool on_max_stream_data(std::uint64_t limit) { return window_.raise(limit); }
+
+    // --- Packets ---
+    // Something that costs no flow control credit: lost data, or a FIN without new bytes.
+    bool has_repair() const;
+    // New bytes that the stream's own window lets go.
+    std::uint64_t sendable() const;
+    // New bytes wait for the peer to raise the stream's limit.
+    bool is_blocked() const;
+
+    // Appends one STREAM frame. False when nothing fits, and nothing was written.
+    bool write_repair(wire::PayloadWriter& writer);
+    // The same with new bytes, at most `credit`; returns how many, or nothing when none fits.
+    std::optional<std::uint64_t> write_new(wire::PayloadWriter& writer, std::uint64_t credit);
+    // False when the frame does not fit.
+    bool write_reset_stream(wire::PayloadWriter& writer) const;
+    bool write_stream_data_blocked(wire::PayloadWriter& writer);
+
+    // Returns how many buffered bytes were released.
+    std::uint64_t on_acked(std::uint64_t offset, std::uint64_t length, bool fin);
+    void on_lost(std::uint64_t offset, std::uint64_t length, bool fin);
+    void on_reset_acked();
+    // True when RESET_STREAM has to be sent again.
+    bool on_reset_lost() const { return state_ == SendState::kResetSent; }
+    // True when STREAM_DATA_BLOCKED has to be sent: blocked, and the peer was not told yet.
+    bool should_report_blocked() { return is_blocked() && window_.should_report_blocked(); }
+    // True when STREAM_DATA_BLOCKED has to be sent again.
+    bool should_repeat_blocked() { return is_blocked() && window_.forget_report(); }
+
+    // 0-RTT was rejected: everything unacknowledged counts as never sent, no limit is known.
+    void restart();
+
+    std::uint64_t reset_code() const { return code_; }
+    const SendWindow& window() const { return window_; }
+
+private:
+    bool is_sending() const;
+    bool abandon(std::uint64_t code);
+    void on_frame_written(bool fin);
+    std::optional<std::uint64_t> write_stream(wire::PayloadWriter& writer, std::uint64_t offset,
+                                              std::uint64_t available, bool fin);
+
+    SendBuffer buffer_;
+    SendWindow window_;
+    StreamId id_;
+    std::uint64_t code_ = 0;        // of RESET_STREAM
+    std::uint64_t final_size_ = 0;  // of RESET_STREAM
+    SendState state_ = SendState::kReady;
+    bool fin_requested_ = false;
+    bool fin_lost_ = false;
+    bool fin_acked_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace stoq::streams

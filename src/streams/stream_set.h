@@ -1,0 +1,161 @@
+// StreamSet: all streams of one connection (RFC 9000 sections 2, 3, 4 and the parts of 13.3 and 19
+// that are about streams).
+//
+// The connection hands in decoded frames, acknowledgements and losses, and lets the set fill
+// packets. The application's calls come through the connection. What happened is polled.
+//
+// A stream is forgotten when both of its parts are in a terminal state and the application was
+// told everything; its number is never used again, and late frames for it are ignored.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "streams/send_scheduler.h"
+#include "streams/stream_events.h"
+#include "streams/stream_table.h"
+#include "wire/frame.h"
+#include "wire/payload_writer.h"
+
+namespace stoq::streams {
+
+class StreamSet {
+public:
+    // `resources` has to outlive the set.
+    StreamSet(Role role, const StreamSettings& settings, StreamResources& resources);
+    ~StreamSet();
+    StreamSet(const StreamSet&) = delete;
+    StreamSet& operator=(const StreamSet&) = delete;
+
+    // --- What the peer allows ---
+    // Remembered values for 0-RTT first, the handshake's later: limits only ever rise. That the
+    // handshake's are not smaller (section 7.4.1) is for the caller to check.
+    void set_peer_limits(const PeerLimits& limits);
+    // Nothing of what was sent counts, and remembered limits are void. Call before the handshake's
+    // set_peer_limits(), and do not report 0-RTT packets as lost or acknowledged afterwards.
+    void on_zero_rtt_rejected();
+    // The smoothed round-trip time, for tuning receive windows.
+    void on_rtt(Duration smoothed) { rtt_ = smoothed; }
+
+    // --- Frames from the peer (stream_set_frames.cpp) ---
+    // Errors are those of RFC 9000 sections 4 and 19. `frame.data` stays borrowed until settle().
+    TransportResult<void> on_stream(const wire::StreamFrame& frame, Instant now);
+    TransportResult<void> on_reset_stream(const wire::ResetStreamFrame& frame, Instant now);
+    TransportResult<void> on_stop_sending(const wire::StopSendingFrame& frame);
+    void on_max_data(const wire::MaxDataFrame& frame);
+    TransportResult<void> on_max_stream_data(const wire::MaxStreamDataFrame& frame);
+    void on_max_streams(const wire::MaxStreamsFrame& frame);
+    void on_data_blocked(const wire::DataBlockedFrame& frame);
+    TransportResult<void> on_stream_data_blocked(const wire::StreamDataBlockedFrame& frame);
+    void on_streams_blocked(const wire::StreamsBlockedFrame& frame);
+
+    // Copies what is unread out of borrowed datagrams. Once per received batch.
+    void settle();
+
+    // --- The application (stream_set_application.cpp) ---
+    // Every call with a stream: @error kUnknownStream when it is not open or was forgotten,
+    // kWrongDirection when it lacks the part.
+    //
+    // @error kStreamLimit: kStreamsAvailable follows.
+    ApiResult<StreamId> open(Directionality directionality);
+    // Copies; returns how many bytes were taken. Fewer than given: kWritable follows.
+    // @error kStreamFinished, kStreamReset.
+    ApiResult<std::size_t> write(StreamId id, ByteView bytes);
+    // Keeps a reference; takes all or nothing. 0: kWritable follows.
+    ApiResult<std::size_t> write(StreamId id, SharedBytes bytes);
+    // @error kStreamFinished, kStreamReset.
+    ApiResult<void> finish(StreamId id);
+    ApiResult<void> reset(StreamId id, std::uint64_t code);
+    // @error kStreamReset. A view without bytes that is finished counts as read.
+    ApiResult<ReadView> peek(StreamId id);
+    // @error kInvalidArgument when fewer bytes are readable; kStreamReset.
+    ApiResult<void> consume(StreamId id, std::size_t length);
+    ApiResult<void> stop_sending(StreamId id, std::uint64_t code);
+    // @error kInvalidArgument when urgency exceeds 7.
+    ApiResult<void> set_priority(StreamId id, std::uint8_t urgency, bool incremental);
+
+    std::optional<StreamEvent> poll_event();
+
+    // --- Packets (stream_set_packets.cpp) ---
+    // There is something to write into a packet.
+    bool has_pending() const;
+    // Flow control, resets and the like. False when some did not fit.
+    bool write_control_frames(wire::PayloadWriter& writer);
+    // Fills the rest of the packet, so call it last: a STREAM frame may go without a length. True
+    // when at least one frame was written.
+    bool write_stream_frames(wire::PayloadWriter& writer);
+
+    // For the kinds kStream to kStreamsBlocked of SentFrame; others are ignored.
+    void on_acked(const wire::SentFrame& frame);
+    void on_lost(const wire::SentFrame& frame);
+
+    // Blocked by flow control with nothing in flight: says so again (section 4.1). Call when the
+    // keep-alive or probe timer finds has_blocked().
+    bool has_blocked() const { return scheduler_.is_blocked(); }
+    void repeat_blocked_signals();
+
+    // --- Figures ---
+    std::size_t live_streams() const { return table_.size(); }
+    std::uint64_t buffered_to_send() const { return buffered_; }
+    const ReceiveWindow& receive_window() const { return window_; }
+
+private:
+    // Frames that are not about one stream, and wait for a packet.
+    enum class Control : std::uint8_t {
+        kMaxData,
+        kDataBlocked,
+        kMaxStreamsBidirectional,
+        kMaxStreamsUnidirectional,
+        kStreamsBlockedBidirectional,
+        kStreamsBlockedUnidirectional,
+    };
+
+    // stream_set.cpp
+    ReceiveWindow::Tuning tuning(ReceiveBudget* budget) const { return {now_, rtt_, budget}; }
+    void apply(Stream& stream, const ReceiveOutcome& outcome);
+    void on_consumed(Stream& stream, std::uint64_t bytes);
+    void on_connection_consumed(std::uint64_t bytes);
+    void notify(Stream& stream, StreamNotice notice);
+    void announce_if_readable(Stream& stream);
+    StreamEvent take_notice(Stream& stream);
+    void forget_if_done(Stream& stream);
+    void forget(Stream& stream);
+
+    // stream_set_application.cpp
+    enum class Needs : std::uint8_t { kNothing, kSending, kReceiving };
+    ApiResult<Stream*> find(StreamId id, Needs needs);
+    ApiResult<Stream*> find_writable(StreamId id);
+    std::uint64_t room_for(const Stream& stream) const;
+    void on_appended(Stream& stream, std::uint64_t bytes);
+    void on_released(Stream& stream, std::uint64_t bytes);
+    void wake_writer(Stream& stream);
+    void abandon_sending(Stream& stream, std::uint64_t buffered_before);
+
+    // stream_set_packets.cpp
+    bool write_control(wire::PayloadWriter& writer, Control control);
+    bool write_stream_control(wire::PayloadWriter& writer, Stream& stream, StreamControl control);
+    bool write_max_streams(wire::PayloadWriter& writer, Directionality directionality);
+    bool write_streams_blocked(wire::PayloadWriter& writer, Directionality directionality);
+    bool write_max_stream_data(wire::PayloadWriter& writer, Stream& stream);
+    void note_blocked(Stream& stream);
+    void on_stream_frame_lost(Stream& stream, const wire::SentFrame& frame);
+    void on_stream_frame_acked(Stream& stream, const wire::SentFrame& frame);
+
+    StreamSettings settings_;
+    StreamResources& resources_;
+    StreamTable table_;
+    SendScheduler scheduler_;
+    ControlQueue controls_;
+    FlagSet<Control> connection_controls_;
+    ReceiveWindow window_;             // of the connection
+    std::uint64_t received_ = 0;       // sum of the largest offsets of all streams
+    std::uint64_t buffered_ = 0;       // to send, of all streams
+    std::array<bool, 2> available_{};  // kStreamsAvailable is to be told
+    IntrusiveQueue<Stream, &Stream::notice_link> notices_;
+    IntrusiveQueue<Stream, &Stream::borrowed_link> borrowed_;
+    IntrusiveQueue<Stream, &Stream::writer_link> writers_;
+    Instant now_{};  // of the latest frame
+    Duration rtt_{};
+};
+
+}  // namespace stoq::streams
