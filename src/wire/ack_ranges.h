@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <optional>
 
 #include "base/bytes.h"
 #include "base/packet_number.h"
+#include "stoq/error.h"
 #include "wire/varint.h"
 
 namespace stoq::wire {
@@ -34,9 +34,9 @@ public:
     constexpr AckRanges(PacketNumber smallest, PacketNumber largest) : first_{smallest, largest} {}
 
     // Reads First ACK Range and `more` pairs of Gap and ACK Range Length (RFC 9000 section 19.3.1).
-    // Nothing when a field is cut off or a number would be negative; *negative tells which.
-    static std::optional<AckRanges> decode(ByteReader& reader, std::uint64_t largest,
-                                           std::uint64_t more, bool& negative);
+    // The reason of an error: a field is cut off, or a packet number would be negative.
+    static Result<AckRanges, Reason> decode(ByteReader& reader, std::uint64_t largest,
+                                            std::uint64_t more);
 
     const AckRange& first() const { return first_; }
     std::size_t count() const { return more_ + 1; }

@@ -1,7 +1,7 @@
 // Transport parameters (RFC 9000 section 18), and those of RFC 9221 and RFC 9287.
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -45,6 +45,12 @@ struct TransportParameters {
 
     friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };
+
+// A parameter in milliseconds as a Duration. Parameters reach 2^62-1; about 35 years are as good.
+constexpr Duration milliseconds_parameter(std::uint64_t value) {
+    constexpr std::uint64_t kLimit = std::uint64_t{1} << 40;
+    return std::chrono::milliseconds(value < kLimit ? value : kLimit);
+}
 
 // A parameter with an identifier of the form 31*N+27, which means nothing and must be ignored.
 struct ReservedParameter {
