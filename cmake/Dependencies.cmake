@@ -60,10 +60,12 @@ set_property(CACHE STOQ_WITH_IPSEC_MB PROPERTY STRINGS AUTO ON OFF)
 # The QUIC calls came with 2.0; an older header does not name them.
 function(stoq_find_ipsec_mb result)
     set(${result} OFF PARENT_SCOPE)
-    find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h HINTS "${STOQ_IPSEC_MB_ROOT}/include")
-    # The cache's as an archive: what is built must run where the cache is not.
-    find_library(IPSEC_MB_LIBRARY NAMES libIPSec_MB.a
-        PATHS "${STOQ_IPSEC_MB_ROOT}/lib" "${STOQ_IPSEC_MB_ROOT}/lib/${CMAKE_LIBRARY_ARCHITECTURE}" NO_DEFAULT_PATH)
+    find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h HINTS ${STOQ_IPSEC_MB_ROOT} PATH_SUFFIXES include)
+    if(STOQ_IPSEC_MB_ROOT)
+        # As an archive: what is built must run where the cache is not.
+        find_library(IPSEC_MB_LIBRARY NAMES libIPSec_MB.a NO_DEFAULT_PATH
+            PATHS "${STOQ_IPSEC_MB_ROOT}/lib" "${STOQ_IPSEC_MB_ROOT}/lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+    endif()
     find_library(IPSEC_MB_LIBRARY NAMES IPSec_MB)
     mark_as_advanced(IPSEC_MB_INCLUDE_DIR IPSEC_MB_LIBRARY)
     if(NOT IPSEC_MB_INCLUDE_DIR OR NOT IPSEC_MB_LIBRARY)
