@@ -66,7 +66,7 @@ public:
 
 private:
     // What the standard demands before an update; can_initiate_update() adds what it recommends.
-    bool may_update() const { return handshake_confirmed_ && phase_acknowledged_; }
+    bool may_update() const;
     void update_send_keys();
     std::optional<TransportError> follow(std::uint32_t key_updates);
 

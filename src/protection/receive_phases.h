@@ -52,10 +52,10 @@ private:
     Choice choose(const PacketToOpen& packet) const;
     PayloadKeys& keys_of(Choice choice);
     std::span<PacketToOpen> leading_run(std::span<PacketToOpen> packets, Choice choice) const;
-    void settle(const OpenedPacket& packet, Choice choice, const OpenContext& context,
+    void settle(std::span<const PacketToOpen> run, Choice choice, const OpenContext& context,
                 OpenOutcome& outcome);
     void promote_next(Instant retain_previous_until);
-    void note_current(PacketNumber number);
+    static void extend(std::optional<NumberRange>& range, PacketNumber number);
 
     KeyParameters parameters_;
     crypto::Secret next_secret_;  // of the keys in next_

@@ -1,0 +1,146 @@
+#include "protection/keyring.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "protection/initial_keys.h"
+#include "wire/packet_number_codec.h"
+
+namespace stoq::protection {
+namespace {
+
+using crypto::CipherSuite;
+using crypto::Direction;
+
+constexpr CipherSuite kInitialSuite = CipherSuite::kAes128GcmSha256;
+
+constexpr TransportError kUsedUp{.code = TransportErrorCode::kAeadLimitReached,
+                                 .reason = Reason::kConfidentialityLimit};
+constexpr TransportError kTooManyForgeries{.code = TransportErrorCode::kAeadLimitReached,
+                                           .reason = Reason::kIntegrityLimit};
+
+void drop_without_keys(std::span<PacketToOpen> packets) {
+    for (PacketToOpen& packet : packets) {
+        if (packet.drop == DropReason::kNone) packet.drop = DropReason::kKeysUnavailable;
+    }
+}
+
+OpenOutcome open_level(PacketKeys& keys, std::span<PacketToOpen> packets,
+                       PacketNumber next_expected) {
+    remove_header_protection(*keys.header, packets);
+    for (PacketToOpen& packet : packets) {
+        packet.packet_number = wire::expand_packet_number(
+            packet.truncated_packet_number, packet.packet_number_length, next_expected.value());
+    }
+    open(keys.payload, packets);
+    OpenOutcome outcome;
+    outcome.failed = static_cast<std::uint32_t>(std::ranges::count(
+        packets, DropReason::kDecryptionFailed, [](const PacketToOpen& p) { return p.drop; }));
+    return outcome;
+}
+
+}  // namespace
+
+Keyring::Keyring(const VersionConstants& version, crypto::Backend backend)
+    : version_(&version), backend_(backend), most_failed_(limits_of(kInitialSuite).most_failed) {}
+
+void Keyring::install_initial(Role role, ByteView destination_connection_id) {
+    const auto secrets = derive_initial_secrets(destination_connection_id, *version_);
+    const bool client = role == Role::kClient;
+    LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
+    keys.send.reset();
+    keys.receive.reset();
+    install(EncryptionLevel::kInitial, Direction::kSeal, kInitialSuite,
+            client ? secrets.client : secrets.server);
+    install(EncryptionLevel::kInitial, Direction::kOpen, kInitialSuite,
+            client ? secrets.server : secrets.client);
+}
+
+void Keyring::install(EncryptionLevel level, Direction direction, CipherSuite suite,
+                      const crypto::Secret& secret) {
+    const KeyParameters parameters{suite, version_->labels, backend_};
+    const bool send = direction == Direction::kSeal;
+    most_failed_ = std::min(most_failed_, limits_of(suite).most_failed);
+    if (level == EncryptionLevel::kOneRtt) {
+        send ? one_rtt_.install_send(parameters, secret.clone())
+             : one_rtt_.install_receive(parameters, secret.clone());
+        return;
+    }
+    LevelKeys& keys = keys_of(level);
+    auto& slot = send ? keys.send : keys.receive;
+    STOQ_CHECK(!slot);
+    slot = make_packet_keys(parameters, direction, secret);
+    if (!send) return;
+    keys.limits = limits_of(suite);
+    keys.sealed = 0;
+}
+
+void Keyring::discard(EncryptionLevel level) {
+    keys_of(level).send.reset();
+    keys_of(level).receive.reset();
+}
+
+bool Keyring::has_send_keys(EncryptionLevel level) const {
+    if (level == EncryptionLevel::kOneRtt) return one_rtt_.has_send_keys();
+    return keys_of(level).send.has_value();
+}
+
+bool Keyring::has_receive_keys(EncryptionLevel level) const {
+    //= 9001-5.7-1
+    //= 9001-5.7-2
+    //= 9001-5.7-5
+    if (level == EncryptionLevel::kOneRtt) {
+        return handshake_complete_ && one_rtt_.has_receive_keys();
+    }
+    return keys_of(level).receive.has_value();
+}
+
+bool Keyring::seal(EncryptionLevel level, std::span<const PacketToSeal> packets) {
+    if (level == EncryptionLevel::kOneRtt) return one_rtt_.seal(packets);
+    LevelKeys& keys = keys_of(level);
+    STOQ_CHECK(keys.send);
+    //= 9001-6.6-2
+    if (packets.size() > keys.limits.most_sealed - keys.sealed) return false;
+    keys.sealed += packets.size();
+    protection::seal(*keys.send, packets);
+    return true;
+}
+
+OpenOutcome Keyring::open(EncryptionLevel level, std::span<PacketToOpen> packets,
+                          const OpenContext& context) {
+    if (!has_receive_keys(level)) {
+        drop_without_keys(packets);
+        return {};
+    }
+    OpenOutcome outcome = level == EncryptionLevel::kOneRtt
+                              ? one_rtt_.open(packets, context)
+                              : open_level(*keys_of(level).receive, packets, context.next_expected);
+    count_failures(outcome);
+    return outcome;
+}
+
+void Keyring::count_failures(OpenOutcome& outcome) {
+    //= 9001-6.6-6
+    //= 9001-6.6-7
+    failed_ += outcome.failed;
+    if (failed_ > most_failed_ && !outcome.error) outcome.error = kTooManyForgeries;
+}
+
+std::optional<TransportError> Keyring::usage_error(EncryptionLevel level) const {
+    if (level == EncryptionLevel::kOneRtt) return one_rtt_.usage_error();
+    const LevelKeys& keys = keys_of(level);
+    if (keys.send && keys.sealed >= keys.limits.close_after) return kUsedUp;
+    return std::nullopt;
+}
+
+Keyring::LevelKeys& Keyring::keys_of(EncryptionLevel level) {
+    STOQ_CHECK(level != EncryptionLevel::kOneRtt);
+    return levels_[index_of(level)];
+}
+
+const Keyring::LevelKeys& Keyring::keys_of(EncryptionLevel level) const {
+    STOQ_CHECK(level != EncryptionLevel::kOneRtt);
+    return levels_[index_of(level)];
+}
+
+}  // namespace stoq::protection
