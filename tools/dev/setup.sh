@@ -95,8 +95,10 @@ host_lists() {
     host_apt=(-o "Dir::State::Lists=$scratch/host/lists" -o "Dir::Cache::Archives=$scratch/host/archives"
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
     # A third party's source that cannot be reached does not matter unless it has a package we want.
-    as_root apt-get "${host_apt[@]}" -o "$lock_wait" -qq update >"$scratch/update.log" 2>&1 ||
-        { say "warning: some of the machine's apt sources could not be read:"; tail -n 5 "$scratch/update.log"; }
+    apt-get "${host_apt[@]}" -qq update >"$scratch/update.log" 2>&1 || {
+        say "warning: some of the machine's apt sources could not be read:"
+        tail -n 5 "$scratch/update.log"
+    } >&2
 }
 
 # Version that the running release offers of a package (empty: none).
