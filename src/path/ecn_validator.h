@@ -46,10 +46,15 @@ public:
     }
 
     // `marked`: the packet left in a datagram with ECT(0).
-    void on_packet_sent(PacketNumberSpace space, bool marked);
+    // True when the state changed.
+    bool on_packet_sent(PacketNumberSpace space, bool marked);
     EcnOutcome on_ack(const EcnFeedback& feedback);
     // A marked packet was declared lost. True when the state changed.
     bool on_marked_packet_lost();
+
+    // The probe timeout expired for the `pto_count`-th time in a row. Testing ends when nothing
+    // marked is answered. True when the state changed.
+    bool on_probe_timeout(std::uint32_t pto_count);
 
     // This path takes over from `previous`: testing starts anew. The peer's counts belong to the
     // packet number space, not to the path, so they are carried over.

@@ -41,13 +41,13 @@ public:
     // below 1200 count as 1200.
     MtuOutcome limit(std::size_t max_size);
     // The handshake is confirmed: probes may begin.
-    void enable(Instant now);
+    void enable();
 
     // --- Probes ---
 
     // The size of the probe to send now, if one is due. Nothing is assumed sent until
     // on_probe_sent().
-    std::optional<std::size_t> probe_size_to_send(Instant now) const;
+    std::optional<std::size_t> probe_size_to_send(Instant now);
     void on_probe_sent(std::size_t size);
     MtuOutcome on_probe_acked(std::size_t size, Instant now);
     void on_probe_lost(std::size_t size, Instant now);
@@ -69,26 +69,27 @@ private:
 
     bool worth_probing() const { return upper_ >= current_ + kGranularity; }
     std::size_t next_candidate() const;
-    void complete_search(Instant now);
+    void complete_search_if_done(Instant now);
     void forget_suspicion();
-    MtuOutcome fall_back(Instant now);
+    MtuOutcome fall_back();
 
     std::size_t current_;        // known to work, or believed to
     std::size_t upper_;          // nothing above is searched for now
     std::size_t cap_;            // nothing above is ever searched for
     std::size_t candidate_ = 0;  // size being probed, 0: none
     Duration raise_interval_;
-    Instant next_probe_at_ = kNever;
     Instant raise_at_ = kNever;
 
     // Large packets lost with nothing as large arriving since.
     std::size_t suspicious_size_ = 0;  // smallest of them, 0: no suspicion
+    Instant suspicious_since_ = Instant::min();
     Instant newest_full_acked_ = Instant::min();
     Instant episode_end_ = Instant::min();
     int episodes_ = 0;
     int probes_lost_ = 0;
     bool smaller_arrived_ = false;
     bool probe_outstanding_ = false;
+    bool enabled_ = false;
 };
 
 }  // namespace stoq::path

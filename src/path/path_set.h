@@ -77,9 +77,11 @@ public:
     }
 
     // The peer may change its address from now on.
-    void on_handshake_confirmed(Instant now);
+    void on_handshake_confirmed();
     // The initial path's peer has proved its address: Handshake packet, token.
     void on_handshake_address_validated();
+    // The peer's max_udp_payload_size, for the paths that are there and those that come.
+    void limit_datagram_size(std::size_t max_size);
     // Refuse to follow the peer (we sent disable_active_migration).
     void disable_migration() { migration_allowed_ = false; }
 
@@ -89,9 +91,9 @@ public:
     std::optional<DropReason> admit(const AddressPair& addresses) const;
     // An authentic packet was in the datagram. Finds its path or makes a new one, and counts the
     // bytes. `local_sequence` is the sequence number of our id that the packet was addressed to.
-    // Nothing when there is no room, or no connection ID to answer with: drop the packet.
-    std::optional<PathIndex> on_datagram(const AddressPair& addresses, std::size_t length,
-                                         std::uint64_t local_sequence, RemoteConnectionIds& ids);
+    // A new path may have to wait for a connection ID: then ids.id_of() is null.
+    PathIndex on_datagram(const AddressPair& addresses, std::size_t length,
+                          std::uint64_t local_sequence, RemoteConnectionIds& ids);
     // The frames of a 1-RTT packet were processed. A migration has already happened when it is
     // returned: active() is the new path, and both paths are being validated where needed.
     std::optional<Migration> on_packet_processed(const PacketOnPath& packet,
@@ -106,11 +108,12 @@ public:
     PathTimeoutOutcome on_timeout(const ValidationInput& input, RemoteConnectionIds& ids);
 
 private:
-    std::optional<PathIndex> create(const AddressPair& addresses, std::uint64_t local_sequence,
-                                    RemoteConnectionIds& ids);
-    std::optional<PathIndex> place_for_new_path(RemoteConnectionIds& ids);
-    bool assign_connection_id(PathIndex path, std::uint64_t local_sequence,
-                              RemoteConnectionIds& ids);
+    PathState fresh_path(const AddressPair& addresses, std::uint64_t local_sequence);
+    PathIndex create(const AddressPair& addresses, std::uint64_t local_sequence,
+                     RemoteConnectionIds& ids);
+    PathIndex place_for_new_path(RemoteConnectionIds& ids);
+    void validate_if_needed(PathState& path, const ValidationInput& input);
+    PathTimeoutOutcome revert();
     Migration switch_to(PathIndex path);
     void drop(PathIndex path, RemoteConnectionIds& ids);
     void drop_stale(RemoteConnectionIds& ids);
@@ -118,7 +121,7 @@ private:
 
     std::array<PathState, kMaxPaths> paths_{};
     PathSettings settings_;
-    std::uint64_t next_serial_ = 1;
+    std::uint64_t next_serial_ = 0;
     std::optional<PacketNumber> largest_non_probing_;
     PathIndex active_ = kInitialPath;
     Role role_;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "base/interval_set.h"
 #include "stoq/error.h"
@@ -61,7 +62,8 @@ public:
     std::optional<std::uint64_t> sequence_of(PathIndex path) const;
     // Whether assign_fresh() can succeed.
     bool has_unused() const;
-    // Gives `path` an id that was never used. False when there is none left.
+    // Gives `path` an id that was never used and gives up the one it had. False when there is none
+    // left: the path gets the next one that the peer provides.
     bool assign_fresh(PathIndex path);
     // Lets `to` use the same id as `from`: for a change of the peer's address that the peer did not
     // intend (RFC 9000 section 9.5).
@@ -105,11 +107,12 @@ private:
     Entry* lowest_unused();
     Known compare(const wire::NewConnectionIdFrame& frame) const;
     std::uint8_t retire_below(std::uint64_t limit);
-    bool add(const wire::NewConnectionIdFrame& frame);
+    void add(const wire::NewConnectionIdFrame& frame);
     void retire(Entry& entry);
     void queue_retirement(std::uint64_t sequence);
     Retirement* find_retirement(std::uint64_t sequence);
     bool over_limits() const;
+    bool zero_length() const;
     bool reassign(std::uint8_t paths);
 
     // One more than may stay: a frame is checked against the limit after it was added.
@@ -120,6 +123,7 @@ private:
     IntervalSet retired_;  // sequence numbers for which a RETIRE_CONNECTION_ID was queued
     std::uint64_t retire_prior_to_ = 0;
     std::uint64_t limit_;
+    std::uint8_t waiting_paths_ = 0;  // bit i: path i has no id and gets the next one
 };
 
 }  // namespace stoq::path

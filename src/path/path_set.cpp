@@ -1,0 +1,230 @@
+#include "path/path_set.h"
+
+#include <algorithm>
+
+namespace stoq::path {
+
+PathSet::PathSet(Role role, const AddressPair& addresses, const PathSettings& settings)
+    : settings_(settings), role_(role) {
+    PathState& initial = paths_[kInitialPath];
+    initial = fresh_path(addresses, 0);
+    if (role == Role::kClient) on_handshake_address_validated();
+}
+
+PathState PathSet::fresh_path(const AddressPair& addresses, std::uint64_t local_sequence) {
+    PathState path;
+    path.addresses = addresses;
+    path.serial = next_serial_++;
+    path.received_on_sequence = local_sequence;
+    path.ecn = EcnValidator(settings_.ecn);
+    path.mtu = MtuDiscovery(settings_.mtu);
+    path.in_use = true;
+    return path;
+}
+
+std::optional<PathIndex> PathSet::find(const AddressPair& addresses) const {
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        if (paths_[i].in_use && same_path(paths_[i].addresses, addresses)) {
+            return static_cast<PathIndex>(i);
+        }
+    }
+    return std::nullopt;
+}
+
+void PathSet::on_handshake_confirmed() {
+    confirmed_ = true;
+    active().mtu.enable();
+}
+
+void PathSet::on_handshake_address_validated() {
+    paths_[kInitialPath].amplification.set_validated();
+    paths_[kInitialPath].validator.set_validated();
+}
+
+void PathSet::limit_datagram_size(std::size_t max_size) {
+    const std::size_t limit = std::max(max_size, kBaseDatagramSize);
+    settings_.mtu.initial_size = std::min(settings_.mtu.initial_size, limit);
+    settings_.mtu.max_size = std::min(settings_.mtu.max_size, limit);
+    for_each([limit](PathIndex, PathState& path) { path.mtu.limit(limit); });
+}
+
+// --- Receiving ---
+
+std::optional<DropReason> PathSet::admit(const AddressPair& addresses) const {
+    if (find(addresses)) return std::nullopt;
+    //= 9000-9-1
+    //= 9000-9-3
+    //= 9000-9-7
+    //= 9000-9.6-1
+    const bool follows = role_ == Role::kServer && confirmed_ && migration_allowed_;
+    return follows ? std::nullopt : std::optional(DropReason::kPeerNotAllowed);
+}
+
+PathIndex PathSet::on_datagram(const AddressPair& addresses, std::size_t length,
+                               std::uint64_t local_sequence, RemoteConnectionIds& ids) {
+    const auto known = find(addresses);
+    const PathIndex index = known ? *known : create(addresses, local_sequence, ids);
+    paths_[index].amplification.on_received(length);
+    paths_[index].received_on_sequence = local_sequence;
+    return index;
+}
+
+PathIndex PathSet::create(const AddressPair& addresses, std::uint64_t local_sequence,
+                          RemoteConnectionIds& ids) {
+    const PathIndex place = place_for_new_path(ids);
+    paths_[place] = fresh_path(addresses, local_sequence);
+    // A peer that addresses us as before did not mean to move, and sending from the same local
+    // address we may go on as before, too. One that moves on purpose has taken a fresh id.
+    const bool same_local = active().addresses.local == addresses.local;
+    if (same_local && local_sequence == active().received_on_sequence) {
+        ids.share(active_, place);
+    } else {
+        ids.assign_fresh(place);
+    }
+    return place;
+}
+
+// A free place, or that of the oldest path that is neither in use nor the one to fall back to.
+PathIndex PathSet::place_for_new_path(RemoteConnectionIds& ids) {
+    const auto fallback = newest_validated_except(active_);
+    std::optional<PathIndex> oldest;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        const auto index = static_cast<PathIndex>(i);
+        if (!paths_[i].in_use) return index;
+        if (index == active_ || index == fallback) continue;
+        if (!oldest || paths_[i].serial < paths_[*oldest].serial) oldest = index;
+    }
+    drop(*oldest, ids);
+    return *oldest;
+}
+
+std::optional<Migration> PathSet::on_packet_processed(const PacketOnPath& packet,
+                                                      const ValidationInput& input) {
+    if (!packet.non_probing || role_ == Role::kClient) return std::nullopt;
+    if (largest_non_probing_ && packet.number <= *largest_non_probing_) return std::nullopt;
+    largest_non_probing_ = packet.number;
+    if (packet.path == active_) return std::nullopt;
+
+    //= 9000-9.3-1
+    const Migration migration = switch_to(packet.path);
+    //= 9000-9-4
+    //= 9000-9.3-3
+    validate_if_needed(active(), input);
+    //= 9000-9.3.3-1
+    PathState& previous = paths_[migration.from];
+    if (previous.validator.state() != PathValidator::State::kValidating) {
+        previous.validator.start(input.now, input.probe_timeout, input.random);
+    }
+    return migration;
+}
+
+void PathSet::validate_if_needed(PathState& path, const ValidationInput& input) {
+    using State = PathValidator::State;
+    const State state = path.validator.state();
+    if (state == State::kValidated || state == State::kValidating) return;
+    path.validator.start(input.now, input.probe_timeout, input.random);
+}
+
+Migration PathSet::switch_to(PathIndex path) {
+    PathState& from = active();
+    PathState& to = paths_[path];
+    //= 9000-9.4-2
+    //= 9000-9.4-3
+    const bool keep = differs_in_port_only(from.addresses, to.addresses);
+    if (keep) {
+        to.ecn = from.ecn;
+        to.mtu = from.mtu;
+    } else {
+        to.ecn.take_over(from.ecn, settings_.ecn);
+    }
+    const Migration migration{active_, path, keep};
+    active_ = path;
+    return migration;
+}
+
+// --- Validation ---
+
+PathResponseOutcome PathSet::on_path_response(std::uint64_t data, const ValidationInput& input,
+                                              RemoteConnectionIds& ids) {
+    //= 9000-8.2.2-4
+    PathResponseOutcome outcome;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        PathState& path = paths_[i];
+        if (!path.in_use) continue;
+        const ValidationEvent event =
+            path.validator.on_path_response(data, input.now, input.random);
+        if (event == ValidationEvent::kNothing) continue;
+        path.amplification.set_validated();
+        outcome = {event, static_cast<PathIndex>(i), false};
+        if (event == ValidationEvent::kValidated) {
+            outcome.active_validated = i == active_;
+            path.mtu.enable();
+        }
+        break;
+    }
+    if (outcome.event != ValidationEvent::kNothing) drop_stale(ids);
+    return outcome;
+}
+
+Instant PathSet::next_timeout() const {
+    Instant next = kNever;
+    for (const PathState& path : paths_) {
+        if (path.in_use) next = std::min(next, path.validator.next_timeout());
+    }
+    return next;
+}
+
+PathTimeoutOutcome PathSet::on_timeout(const ValidationInput& input, RemoteConnectionIds& ids) {
+    PathTimeoutOutcome outcome;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        PathState& path = paths_[i];
+        if (!path.in_use) continue;
+        if (path.validator.on_timeout(input.now, input.random) != ValidationEvent::kFailed) {
+            continue;
+        }
+        // Only a path that was never validated is given up for it: one that was may have lost the
+        // challenges, and the idle timeout decides.
+        if (path.amplification.validated()) continue;
+        if (i == active_) outcome = revert();
+        if (i != active_) drop(static_cast<PathIndex>(i), ids);
+    }
+    drop_stale(ids);
+    return outcome;
+}
+
+PathTimeoutOutcome PathSet::revert() {
+    const auto fallback = newest_validated_except(active_);
+    //= 9000-9.3.2-2
+    if (!fallback) return {.reverted = std::nullopt, .no_path_left = true};
+    //= 9000-9.3.2-1
+    return {.reverted = switch_to(*fallback), .no_path_left = false};
+}
+
+void PathSet::drop(PathIndex path, RemoteConnectionIds& ids) {
+    ids.release(path);
+    paths_[path] = PathState{};
+}
+
+// Paths with nothing more to do. While the path in use is not validated they are kept: it may turn
+// out to be a spoofed one.
+void PathSet::drop_stale(RemoteConnectionIds& ids) {
+    if (!active().amplification.validated()) return;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        const PathState& path = paths_[i];
+        const bool busy =
+            path.validator.state() == PathValidator::State::kValidating || !path.responses.empty();
+        if (path.in_use && i != active_ && !busy) drop(static_cast<PathIndex>(i), ids);
+    }
+}
+
+std::optional<PathIndex> PathSet::newest_validated_except(PathIndex except) const {
+    std::optional<PathIndex> newest;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        const PathState& path = paths_[i];
+        if (!path.in_use || i == except || !path.amplification.validated()) continue;
+        if (!newest || path.serial > paths_[*newest].serial) newest = static_cast<PathIndex>(i);
+    }
+    return newest;
+}
+
+}  // namespace stoq::path
