@@ -80,12 +80,15 @@ std::string to_string(const Address& address) {
     const bool ipv4 = address.family == Address::Family::kIpv4;
     std::array<char, INET6_ADDRSTRLEN> ip{};
     ::inet_ntop(ipv4 ? AF_INET : AF_INET6, address.ip.data(), ip.data(), ip.size());
-    std::string text(ip.data());
-    if (!ipv4) {
-        if (address.scope_id != 0) text += "%" + std::to_string(address.scope_id);
-        text = "[" + text + "]";
-    }
-    return text + ":" + std::to_string(address.port);
+    // Built by appending: GCC 12 warns wrongly of std::string's operator+.
+    std::string text;
+    if (!ipv4) text += '[';
+    text += ip.data();
+    if (!ipv4 && address.scope_id != 0) text.append("%").append(std::to_string(address.scope_id));
+    if (!ipv4) text += ']';
+    text += ':';
+    text += std::to_string(address.port);
+    return text;
 }
 
 Address parse_address(std::string_view text) {

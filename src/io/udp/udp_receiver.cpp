@@ -72,7 +72,7 @@ int UdpReceiver::receive_messages(DatapathCounters& counters, bool& path_error_s
             calls_.recvmmsg(descriptor_, messages_.data(), static_cast<unsigned>(messages_.size()),
                             MSG_DONTWAIT, nullptr);
         if (received >= 0) return received;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+        if (errno == EAGAIN) return 0;
         if (errno != EINTR) path_error_seen = true;
     }
     return 0;

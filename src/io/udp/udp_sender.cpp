@@ -162,7 +162,7 @@ void UdpSender::on_sent(std::size_t messages, DatapathCounters& counters, FlushO
 
 UdpSender::Step UdpSender::on_error(int error, DatapathCounters& counters, bool& path_error_seen) {
     if (error == EINTR) return Step::kContinue;
-    if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
+    if (error == EAGAIN || error == ENOBUFS) {
         block_ = error == ENOBUFS ? SendBlock::kNoBuffers : SendBlock::kSocketFull;
         return Step::kStop;
     }
