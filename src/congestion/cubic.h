@@ -45,8 +45,10 @@ private:
     void start_epoch(Instant now);
     void grow_in_slow_start(const AckEvent& event);
     void grow_in_avoidance(const AckEvent& event);
-    void leave_slow_start_early();
-    void pause(const AckEvent& event);
+    void resume(Instant now);
+    // W_cubic, `time` seconds into the epoch.
+    double cubic_window(double time) const;
+    double least_window() const;
     double segment() const { return settings_.max_datagram_size; }
 
     ControllerSettings settings_;

@@ -1,8 +1,6 @@
 // NewReno as RFC 9002 section 7 describes it.
 #pragma once
 
-#include <optional>
-
 #include "congestion/controller.h"
 #include "congestion/hystart.h"
 #include "congestion/window_rules.h"
@@ -30,7 +28,8 @@ public:
 
 private:
     void on_congestion_event(Instant now, Instant sent_time);
-    void grow(const AckEvent& event);
+    void grow_in_slow_start(const AckEvent& event);
+    void grow_in_avoidance(const AckEvent& event);
 
     ControllerSettings settings_;
     HyStart hystart_;

@@ -36,14 +36,14 @@ public:
 private:
     void refill(Instant now);
     void update_quantum();
-    std::int64_t bytes_in(Duration time) const;
+    double bytes_in(Duration time) const;
 
     std::uint32_t max_datagram_size_;
     std::uint64_t rate_ = 0;
     std::uint64_t quantum_ = 0;
-    std::int64_t tokens_ = 0;
+    double tokens_ = 0;  // bytes; fractions matter when the bucket is asked often
     Instant refilled_at_{};
-    Instant waiting_since_ = kNever;  // the moment that next_send() named, while it is awaited
+    Instant waiting_until_ = kNever;  // the moment that next_send() named, while it is awaited
 };
 
 }  // namespace stoq::congestion

@@ -17,14 +17,13 @@ public:
     void clear() { frames_.clear(); }
     bool empty() const { return frames_.empty(); }
 
-    // Appends the frames of one packet, merging where it can. kNone is left out.
-    void add(std::span<const wire::SentFrame> frames);
+    // Appends one frame, or merges it with one of the latest. kNone is left out; of several ACK
+    // frames the highest number stays.
+    void add(const wire::SentFrame& frame);
 
     std::span<const wire::SentFrame> frames() const { return frames_; }
 
 private:
-    void add(const wire::SentFrame& frame);
-
     std::vector<wire::SentFrame> frames_;
 };
 

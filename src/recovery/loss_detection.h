@@ -66,7 +66,7 @@ struct AckOutcome {
     std::uint64_t acked_bytes = 0;
     std::uint32_t acked_packets = 0;
     std::uint64_t bytes_in_flight_before = 0;
-    // When the largest newly acknowledged packet was sent; meaningful when newly_acked > 0.
+    // When the newest of them, in flight or not, was sent; meaningful when one was of this path.
     Instant largest_acked_sent_time{};
 
     // Newly acknowledged packets that were sent with a mark: the counters that the peer reports
@@ -154,6 +154,7 @@ private:
         std::uint32_t ack_eliciting_in_flight = 0;
         std::uint32_t silent_packets = 0;  // sent since the last ack-eliciting one
         LostRun lost_run;
+        Instant latest_acked_sent{};  // the newest packet that was acknowledged
         bool discarded = false;
     };
     struct ProbeDeadline {
@@ -164,18 +165,26 @@ private:
     Space& space_at(PacketNumberSpace space) { return spaces_[index_of(space)]; }
     const Space& space_at(PacketNumberSpace space) const { return spaces_[index_of(space)]; }
 
+    // False when the peer cannot have received the packet.
     bool acknowledge_range(Space& space, Interval range, AckOutcome& outcome, Instant now);
-    void acknowledge_packet(Space& space, std::uint64_t number, AckOutcome& outcome, Instant now);
-    void update_rtt(PacketNumberSpace space, Duration ack_delay, AckOutcome& outcome, Instant now);
+    bool acknowledge(Space& space, std::uint64_t number, AckOutcome& outcome, Instant now);
+    void count_acknowledged(const SentPacket& packet, AckOutcome& outcome, Instant now);
+    void update_rtt(PacketNumberSpace space, const SentPacket& largest, Duration ack_delay,
+                    Instant now);
+    void reset_probe_timeouts(PacketNumberSpace space);
+
     LossInfo detect_lost(Space& space, Instant now);
+    bool is_lost(const Space& space, std::uint64_t number, Instant lost_send_time) const;
     void declare_lost(Space& space, std::uint64_t number, LossInfo& info);
-    bool establishes_persistent_congestion(const Space& space) const;
+    void extend_lost_run(Space& space, std::uint64_t number, LossInfo& info);
+    bool acknowledged_elsewhere(const Space& own, Instant from, Instant to) const;
     void leave_flight(Space& space, const SentPacket& packet);
     void retire(Space& space, Instant now);
+    void forget_packets(Space& space, Instant now);
 
     bool peer_completed_address_validation() const;
     bool needs_anti_deadlock_probe() const;
-    Instant earliest_loss_time() const;
+    const Space* earliest_loss() const;
     ProbeDeadline probe_deadline() const;
     void fill_probes(PacketNumberSpace space, TimeoutOutcome& outcome) const;
 
@@ -187,7 +196,7 @@ private:
     FrameList lost_;
     std::uint64_t bytes_in_flight_ = 0;
     Duration peer_max_ack_delay_ = std::chrono::milliseconds(25);
-    Instant timer_restarted_at_{};  // the anti-deadlock probe counts from here
+    Instant timer_restarted_at_ = kNever;  // the anti-deadlock probe counts from here
     std::uint32_t probe_timeout_count_ = 0;
     std::uint8_t path_ = 0;
     bool handshake_keys_ = false;

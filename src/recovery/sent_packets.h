@@ -13,6 +13,7 @@
 #include "base/packet_number.h"
 #include "base/random.h"
 #include "base/ring.h"
+#include "recovery/frame_list.h"
 #include "stoq/types.h"
 #include "wire/sent_frame.h"
 
@@ -67,6 +68,8 @@ static_assert(sizeof(SentPacket) <= 64);
 
 class SentPackets {
 public:
+    static constexpr std::size_t kSilentBacklog = 256;
+
     explicit SentPackets(std::size_t initial_capacity = 16);
 
     // The number for the next packet. Now and then one is skipped, so that a peer which
@@ -79,16 +82,18 @@ public:
 
     SentPacket& operator[](std::uint64_t number) { return packets_[number]; }
     const SentPacket& operator[](std::uint64_t number) const { return packets_[number]; }
-    std::span<const wire::SentFrame> frames_of(const SentPacket& packet);
+    // What the packet carried, into `list`. Not for packets that have left the ring.
+    void append_frames(const SentPacket& packet, FrameList& list) const;
 
     std::uint64_t begin() const { return packets_.begin_position(); }
     std::uint64_t end() const { return packets_.end_position(); }
     std::size_t size() const { return packets_.size(); }
 
-    // True when `number` can be acknowledged: it was sent, or is so old that nobody knows.
-    bool was_sent(std::uint64_t number) const;
-    // True when [begin, end) holds a number that was skipped.
-    bool holds_skipped(std::uint64_t begin, std::uint64_t end) const;
+    // True when [begin, end) holds the number that was skipped last. Older ones are found as
+    // entries of the ring, until they leave it.
+    bool holds_last_skipped(Interval range) const {
+        return last_skipped_ >= range.begin && last_skipped_ < range.end;
+    }
     // Packets between `number` and `later`, not counting numbers that were skipped.
     std::uint64_t distance(std::uint64_t number, std::uint64_t later) const;
 
@@ -97,13 +102,17 @@ public:
     // Call after the states of [begin, end) were set to kAcknowledged (skipped ones excepted).
     void mark_acknowledged(std::uint64_t begin, std::uint64_t end) { acked_.insert(begin, end); }
 
-    // Removes what needs no keeping from the front. Lost packets are kept until they were sent
-    // before `lost_horizon`. Returns the highest acknowledged number that left, if one did.
+    // Removes what needs no keeping from the front. Lost packets stay unless they were sent before
+    // `lost_horizon`; packets that nobody has to acknowledge go when more than kSilentBacklog are
+    // kept. Returns the highest acknowledged number that left, if one did.
     std::optional<std::uint64_t> retire(Instant lost_horizon);
     // Forgets every packet; numbers continue.
     void clear();
 
 private:
+    static constexpr std::uint64_t kFirstSkipPeriod = 128;
+    static constexpr std::uint64_t kLastSkipPeriod = 64 * 1024;
+
     bool retirable(const SentPacket& packet, Instant lost_horizon) const;
 
     Ring<SentPacket> packets_;

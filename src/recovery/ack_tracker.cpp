@@ -1,0 +1,96 @@
+#include "recovery/ack_tracker.h"
+
+#include <algorithm>
+
+#include "wire/frame.h"
+#include "wire/frame_encode.h"
+
+namespace stoq::recovery {
+
+AckTracker::AckTracker(PacketNumberSpace space) : space_(space) {}
+
+void AckTracker::set_policy(Duration max_ack_delay, std::uint32_t threshold) {
+    max_ack_delay_ = max_ack_delay;
+    threshold_ = std::max<std::uint32_t>(threshold, 1);
+}
+
+bool AckTracker::is_duplicate(PacketNumber number) const {
+    //= 9000-12.3-4
+    //= 9000-13.2.3-4
+    return number.value() < floor_ || received_.contains(number.value());
+}
+
+void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, bool ack_eliciting) {
+    const std::uint64_t value = number.value();
+    if (received_.empty() || value >= received_.back().end) largest_received_at_ = now;
+    received_.insert(value, value + 1);
+    if (received_.count() > kMaxRanges) {
+        floor_ = received_.front().end;
+        received_.trim_front(kMaxRanges);
+    }
+    ack_floor_ = std::min(ack_floor_, value);
+    //= 9000-13.4.1-1
+    ++ecn_counts_[static_cast<std::size_t>(ecn)];
+    //= 9000-13.2.1-4
+    if (!ack_eliciting) return;
+
+    if (unacknowledged_++ == 0) first_unacknowledged_at_ = now;
+    //= 9000-13.2.2-1
+    if (unacknowledged_ >= threshold_ || asks_for_immediate_ack(value, ecn)) ack_now_ = true;
+    largest_ack_eliciting_ = std::max(largest_ack_eliciting_.value_or(value), value);
+}
+
+bool AckTracker::asks_for_immediate_ack(std::uint64_t number, Ecn ecn) const {
+    //= 9000-13.2.1-2
+    if (space_ != PacketNumberSpace::kApplication) return true;
+    //= 9000-13.2.1-9
+    if (ecn == Ecn::kCe) return true;
+    if (!largest_ack_eliciting_) return false;
+    //= 9000-13.2.1-8
+    return number < *largest_ack_eliciting_ ||
+           !received_.contains(*largest_ack_eliciting_, number + 1);
+}
+
+Instant AckTracker::ack_deadline() const {
+    if (!ack_pending()) return kNever;
+    //= 9000-13.2.1-1
+    return ack_now_ ? first_unacknowledged_at_ : first_unacknowledged_at_ + max_ack_delay_;
+}
+
+bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
+                           std::uint8_t ack_delay_exponent) {
+    if (!writer.can_record()) return false;
+    std::span<const Interval> ranges = received_.intervals();
+    while (!ranges.empty() && ranges.front().end <= ack_floor_) ranges = ranges.subspan(1);
+    if (ranges.empty()) return false;
+
+    //= 9000-13.2.5-3
+    const Duration waited = std::max(now - largest_received_at_, Duration::zero());
+    const auto microseconds =
+        static_cast<std::uint64_t>(std::chrono::floor<std::chrono::microseconds>(waited).count());
+    const wire::EcnCounts counts = {ecn_counts_[static_cast<std::size_t>(Ecn::kEct0)],
+                                    ecn_counts_[static_cast<std::size_t>(Ecn::kEct1)],
+                                    ecn_counts_[static_cast<std::size_t>(Ecn::kCe)]};
+    const wire::EcnCounts* reported = counts == wire::EcnCounts{} ? nullptr : &counts;
+    //= 9000-13.2.3-1
+    //= 9000-13.2.3-6
+    const std::uint64_t delay = microseconds >> ack_delay_exponent;
+    if (wire::encode_ack(writer.bytes(), ranges, delay, reported) == 0) return false;
+    writer.record_ack(received_.back().end - 1);
+    ack_now_ = false;
+    unacknowledged_ = 0;
+    return true;
+}
+
+void AckTracker::on_ack_acknowledged(std::uint64_t largest) {
+    //= 9000-13.2.3-2
+    ack_floor_ = std::max(ack_floor_, largest + 1);
+}
+
+std::optional<PacketNumber> AckTracker::largest_received() const {
+    //= 9000-13.2.3-5
+    if (received_.empty()) return std::nullopt;
+    return PacketNumber(received_.back().end - 1);
+}
+
+}  // namespace stoq::recovery
