@@ -1,8 +1,8 @@
 // Who we are and whom we believe: identities, trust, and the TLS settings of an endpoint.
 //
 // Everything here is a value that is cheap to copy: identities and trust share immutable contents.
-// Nothing here reads a clock, and files are read only by the functions that are given a path. No
-// type of the TLS library is visible.
+// Files are read and written only by the functions that are given a path (and, for Trust::system(),
+// when an endpoint begins to use it). No type of the TLS library is visible.
 //
 //     auto identity = stoq::Identity::load("id");     // id/cert.pem, id/key.pem
 //     if (!identity) std::puts(identity.error().message().c_str());
@@ -107,7 +107,8 @@ struct IdentityRequest {
     // Subject alternative names: DNS names ("*.example.org" too) or IP address literals. The first
     // is also the common name. At least one.
     std::vector<std::string> names = {"localhost"};
-    std::chrono::sys_seconds not_before{};
+    // Unset: an hour ago by the system's clock, for peers whose clocks are late.
+    std::optional<std::chrono::sys_seconds> not_before{};
     std::chrono::hours validity = std::chrono::hours(24 * 365);
 };
 

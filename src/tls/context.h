@@ -15,12 +15,9 @@
 
 #include "stoq/identity.h"
 #include "stoq/types.h"
-#include "tls/openssl_handles.h"
+#include "tls/ticket_keys.h"
 
 namespace stoq::tls {
-
-// Seals and opens tickets. Only its holders can resume sessions, or read them.
-using TicketSecret = std::array<std::uint8_t, 32>;
 
 class Context {
 public:

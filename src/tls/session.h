@@ -112,30 +112,44 @@ public:
     // What is known so far; final with HandshakeComplete or an error.
     const HandshakeInfo& info() const { return info_; }
 
+    // For Context: tells OpenSSL what to call. The session is found by SSL_get_app_data.
+    static void install_callbacks(SSL_CTX& context);
+
 private:
-    struct Callbacks;  // what OpenSSL calls
+    struct Callbacks;
 
     explicit Session(std::shared_ptr<const Context> context);
 
+    ApiResult<void> configure(const SessionParameters& parameters);
+    bool configure_client(const SessionParameters& parameters);
+    bool set_server_name(std::string_view name);
+    void offer_ticket(ByteView bytes);
+    Sha256Digest ticket_binding() const;
+
     // Lets TLS take what is in incoming_ and do what follows from it.
     TransportResult<void> advance();
-    TransportResult<void> check_message_type() const;
-    TransportResult<void> finish_handshake();
-    // Remembers the first error and why; returns it.
-    TransportError fail(TransportError error, std::string_view what);
+    TransportResult<void> on_handshake_done();
+    // Our own refusal of what the peer sent; the first one counts.
+    void refuse(TransportErrorCode code, Reason reason, std::string_view why);
+    // Ends the session with what was refused, or with the alert and error of OpenSSL.
+    TransportError fail();
+    void record_peer();
+    void record_negotiated();
 
     std::shared_ptr<const Context> context_;
     std::vector<std::uint8_t> local_parameters_;  // OpenSSL borrows them
-    std::vector<std::uint8_t> peer_parameters_;
+    std::optional<std::vector<std::uint8_t>> peer_parameters_;
     MessageQueue incoming_;
     std::array<std::vector<std::uint8_t>, kEncryptionLevelCount> outgoing_;
     std::deque<TlsEvent> events_;
     HandshakeInfo info_;
     std::optional<TransportError> error_;
+    std::optional<std::uint8_t> alert_;
     EncryptionLevel receive_level_ = EncryptionLevel::kInitial;
     EncryptionLevel send_level_ = EncryptionLevel::kInitial;
+    std::uint8_t tickets_received_ = 0;
     bool complete_ = false;
-    SslHandle ssl_;  // last: it goes first, and calls back while it does
+    SslHandle ssl_;  // last: it goes first
 };
 
 }  // namespace stoq::tls

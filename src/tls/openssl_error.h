@@ -1,0 +1,19 @@
+// OpenSSL's error queue belongs to the thread, not to a connection: it is emptied before and after
+// each use, so that nobody reads another's errors.
+#pragma once
+
+#include <string>
+
+namespace stoq::tls {
+
+struct OpensslError {
+    int library = 0;  // ERR_LIB_*; 0 for no error
+    int reason = 0;   // within that library
+    // "certificate verify failed"; with the data that OpenSSL attached, if any.
+    std::string text;
+};
+
+// The oldest error of the queue, which is the cause of the others. Empties the queue.
+OpensslError take_openssl_error();
+
+}  // namespace stoq::tls

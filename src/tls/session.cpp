@@ -1,0 +1,256 @@
+#include "tls/session.h"
+
+#include <algorithm>
+
+#include <openssl/err.h>
+
+#include "base/check.h"
+#include "base/try.h"
+#include "tls/certificates.h"
+#include "tls/context_state.h"
+#include "tls/openssl_error.h"
+#include "tls/session_callbacks.h"
+#include "tls/ticket.h"
+
+namespace stoq::tls {
+namespace {
+
+constexpr std::uint32_t kCryptoFrame = 0x06;
+constexpr std::string_view kRetired = "the handshake failed";
+
+Reason reason_for(std::uint8_t alert) {
+    switch (alert) {
+        case SSL_AD_NO_APPLICATION_PROTOCOL: return Reason::kNoApplicationProtocol;
+        case SSL_AD_MISSING_EXTENSION: return Reason::kMissingParameter;
+        default: return Reason::kTlsAlert;
+    }
+}
+
+// "[::1]" and "example.org." as OpenSSL wants them.
+std::string plain_name(std::string_view name) {
+    if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+    if (name.ends_with('.')) name.remove_suffix(1);
+    return std::string(name);
+}
+
+}  // namespace
+
+std::optional<ByteView> remembered_transport_parameters(ByteView ticket) {
+    const auto unpacked = unpack(ticket);
+    if (!unpacked) return std::nullopt;
+    return unpacked->transport_parameters;
+}
+
+Session::Session(std::shared_ptr<const Context> context)
+    : context_(std::move(context)), ssl_(SSL_new(context_->state().ssl.get())) {}
+
+Session::~Session() = default;
+
+ApiResult<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Context> context,
+                                                    const SessionParameters& parameters) {
+    ERR_clear_error();
+    std::unique_ptr<Session> session(new Session(std::move(context)));
+    auto configured = session->configure(parameters);
+    ERR_clear_error();
+    if (!configured) return std::unexpected(configured.error());
+    return session;
+}
+
+ApiResult<void> Session::configure(const SessionParameters& parameters) {
+    if (!ssl_) return std::unexpected(ApiError::kCredentials);
+    SSL* ssl = ssl_.get();
+    const Context::State& state = context_->state();
+    SSL_set_app_data(ssl, this);
+    // Before SSL_set_quic_tls_cbs, which looks at it.
+    state.role == Role::kServer ? SSL_set_accept_state(ssl) : SSL_set_connect_state(ssl);
+    local_parameters_.assign(parameters.local_transport_parameters.begin(),
+                             parameters.local_transport_parameters.end());
+    if (SSL_set_quic_tls_cbs(ssl, Callbacks::record_layer(), this) != 1 ||
+        SSL_set_quic_tls_transport_params(ssl, local_parameters_.data(),
+                                          local_parameters_.size()) != 1) {
+        return std::unexpected(ApiError::kCredentials);
+    }
+    if (state.role == Role::kServer) {
+        if (state.early_data) SSL_set_quic_tls_early_data_enabled(ssl, 1);
+        return {};
+    }
+    if (!configure_client(parameters)) return std::unexpected(ApiError::kInvalidArgument);
+    if (!advance()) return std::unexpected(ApiError::kCredentials);
+    return {};
+}
+
+bool Session::configure_client(const SessionParameters& parameters) {
+    const Context::State& state = context_->state();
+    const ProtocolList own = protocol_list(parameters.alpn);
+    const ProtocolList& alpn = parameters.alpn.empty() ? state.alpn : own;
+    // This one call of OpenSSL returns 0 for success.
+    if (alpn.empty() ||
+        SSL_set_alpn_protos(ssl_.get(), alpn.data(), static_cast<unsigned>(alpn.size())) != 0) {
+        return false;
+    }
+    if (!set_server_name(parameters.server_name)) return false;
+    offer_ticket(parameters.ticket);
+    return true;
+}
+
+bool Session::set_server_name(std::string_view given) {
+    const bool needed = context_->state().trust.contents().needs_name();
+    if (given.empty()) return !needed;
+    const std::string name = plain_name(given);
+    info_.server_name = name;
+    if (const AddressHandle address = address_from(name)) {
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1;
+    }
+    if (!is_dns_name(name, /*wildcard=*/false)) return false;
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl_.get(), name.c_str()) == 1 &&
+           SSL_set_tlsext_host_name(ssl_.get(), name.c_str()) == 1;
+}
+
+Sha256Digest Session::ticket_binding() const {
+    const Context::State& state = context_->state();
+    std::vector<std::uint8_t> bytes(state.binding.begin(), state.binding.end());
+    bytes.insert(bytes.end(), info_.server_name.begin(), info_.server_name.end());
+    return sha256(state.library, bytes);
+}
+
+void Session::offer_ticket(ByteView bytes) {
+    const auto ticket = unpack(bytes);
+    const Context::State& state = context_->state();
+    if (!ticket || !state.tickets || ticket->binding != ticket_binding()) return;
+    const unsigned char* at = ticket->session.data();
+    const SslSessionHandle session(d2i_SSL_SESSION_ex(
+        nullptr, &at, static_cast<long>(ticket->session.size()), state.library.get(), nullptr));
+    if (!session || SSL_set_session(ssl_.get(), session.get()) != 1) return;
+    // Fails where the ticket does not allow it; then there is no 0-RTT.
+    if (state.early_data) SSL_set_quic_tls_early_data_enabled(ssl_.get(), 1);
+}
+
+TransportResult<void> Session::receive(EncryptionLevel level, ByteView bytes) {
+    if (error_) return std::unexpected(*error_);
+    if (bytes.empty()) return {};
+    if (level != receive_level_) {
+        //= 9001-4.1.3-1
+        //= 9001-4.1.3-2
+        //= 9001-8.3-2
+        refuse(TransportErrorCode::kProtocolViolation, Reason::kCryptoDataAtWrongLevel,
+               "handshake bytes came at the wrong encryption level");
+        return std::unexpected(fail());
+    }
+    if (!incoming_.append(bytes)) {
+        refuse(TransportErrorCode::kCryptoBufferExceeded, Reason::kCryptoBufferFull,
+               "the peer's TLS message is too long");
+        return std::unexpected(fail());
+    }
+    return advance();
+}
+
+TransportResult<void> Session::advance() {
+    ERR_clear_error();
+    const bool was_complete = complete_;
+    int result = 1;
+    if (!was_complete) {
+        result = SSL_do_handshake(ssl_.get());
+        if (result == 1) STOQ_TRY(on_handshake_done());
+    }
+    // Messages behind the handshake are read by SSL_read, which has no data of its own to give.
+    if (complete_ && !incoming_.empty()) result = SSL_read(ssl_.get(), nullptr, 0);
+    if (error_) return std::unexpected(fail());
+    if (result <= 0 && SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
+        return std::unexpected(fail());
+    }
+    ERR_clear_error();
+    return {};
+}
+
+TransportResult<void> Session::on_handshake_done() {
+    //= 9001-8.2-1
+    if (!peer_parameters_) {
+        refuse(crypto_error(SSL_AD_MISSING_EXTENSION), Reason::kMissingParameter,
+               "the peer sent no QUIC transport parameters");
+    }
+    record_peer();
+    record_negotiated();
+    //= 9001-8.1-3
+    if (info_.alpn.empty()) {
+        refuse(crypto_error(SSL_AD_NO_APPLICATION_PROTOCOL), Reason::kNoApplicationProtocol,
+               "the peer chose no application protocol");
+    }
+    if (error_) return std::unexpected(fail());
+    complete_ = true;
+    events_.push_back(HandshakeComplete{});
+    return {};
+}
+
+void Session::record_peer() {
+    const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+    if (certificate == nullptr) return;
+    info_.peer_fingerprint = to_hex(fingerprint_of(context_->state().library, *certificate));
+    info_.peer_subject = subject_of(*certificate);
+}
+
+void Session::record_negotiated() {
+    SSL* ssl = ssl_.get();
+    const auto text = [](const char* name) { return name != nullptr ? std::string(name) : ""; };
+    const unsigned char* alpn = nullptr;
+    unsigned int alpn_length = 0;
+    SSL_get0_alpn_selected(ssl, &alpn, &alpn_length);
+    info_.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_length);
+    info_.group = text(SSL_get0_group_name(ssl));
+    info_.cipher_suite = text(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
+    info_.resumed = SSL_session_reused(ssl) == 1;
+    info_.early_data_accepted = SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
+    // The server's signature, on either side; there is none in a resumed handshake.
+    const char* signature = nullptr;
+    const bool known = context_->role() == Role::kClient
+                           ? SSL_get0_peer_signature_name(ssl, &signature) == 1
+                           : SSL_get0_signature_name(ssl, &signature) == 1;
+    if (known && !info_.resumed) info_.signature = text(signature);
+}
+
+void Session::refuse(TransportErrorCode code, Reason reason, std::string_view why) {
+    if (error_) return;
+    error_ = TransportError{code, reason, kCryptoFrame};
+    info_.failure = why;
+}
+
+TransportError Session::fail() {
+    const OpensslError cause = take_openssl_error();
+    if (!error_) {
+        const std::uint8_t alert = alert_.value_or(SSL_AD_INTERNAL_ERROR);
+        error_ = TransportError{crypto_error(alert), reason_for(alert), kCryptoFrame};
+        //= 9001-4.6.1-2
+        if (cause.reason == SSL_R_INVALID_MAX_EARLY_DATA) {
+            error_->code = TransportErrorCode::kProtocolViolation;
+        }
+        if (cause.reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+            info_.certificate_problem = CertificateProblem::kMissing;
+        }
+    }
+    if (info_.failure.empty()) info_.failure = cause.text.empty() ? kRetired : "TLS: " + cause.text;
+    // Nothing of a failed handshake is to be used.
+    events_.clear();
+    for (auto& bytes : outgoing_) bytes.clear();
+    incoming_ = {};
+    return *error_;
+}
+
+std::optional<TlsEvent> Session::poll_event() {
+    if (events_.empty()) return std::nullopt;
+    TlsEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+}
+
+void Session::consume(EncryptionLevel level, std::size_t length) {
+    auto& bytes = outgoing_[index_of(level)];
+    STOQ_CHECK(length <= bytes.size());
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
+    if (bytes.empty()) bytes = {};
+}
+
+bool Session::has_pending() const {
+    return std::ranges::any_of(outgoing_, [](const auto& bytes) { return !bytes.empty(); });
+}
+
+}  // namespace stoq::tls
