@@ -88,8 +88,6 @@ public:
     bool raise(std::uint64_t limit);
     // True the first time that we are blocked at the present limit: tell the peer.
     bool should_report_blocked();
-    // Report again: the frame was lost, or a reminder is due. False when not blocked any more.
-    bool forget_report();
     // 0-RTT was rejected: nothing was sent and nothing is known.
     void restart() { *this = SendWindow(); }
 

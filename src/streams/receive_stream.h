@@ -88,8 +88,7 @@ public:
 
 private:
     TransportResult<void> check_end(std::uint64_t end, bool fin) const;
-    void on_size_known(std::uint64_t final_size);
-    void check_complete();
+    bool complete();
 
     static constexpr std::uint64_t kUnknownSize = UINT64_MAX;
 

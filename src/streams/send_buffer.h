@@ -66,7 +66,7 @@ public:
 private:
     struct Chunk {
         std::uint64_t begin = 0;  // offset of the first byte
-        std::uint32_t length = 0;
+        std::uint64_t length = 0;
         const std::uint8_t* data = nullptr;
         BlockPool::Block block;  // one of the two owns `data`
         SharedBytes shared;

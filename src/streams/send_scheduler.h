@@ -19,7 +19,9 @@ public:
     Stream* front() const { return queue_.front(); }
     void request(Stream& stream, StreamControl control);
     void settle(Stream& stream, StreamControl control);
-    void remove(Stream& stream);
+    // After a change of `held`.
+    void refresh(Stream& stream);
+    void remove(Stream& stream) { queue_.erase(&stream); }
 
 private:
     IntrusiveQueue<Stream, &Stream::control_link> queue_;

@@ -86,14 +86,15 @@ public:
     bool on_reset_lost() const { return state_ == SendState::kResetSent; }
     // True when STREAM_DATA_BLOCKED has to be sent: blocked, and the peer was not told yet.
     bool should_report_blocked() { return is_blocked() && window_.should_report_blocked(); }
-    // True when STREAM_DATA_BLOCKED has to be sent again.
-    bool should_repeat_blocked() { return is_blocked() && window_.forget_report(); }
+    // True when STREAM_DATA_BLOCKED still holds for the limit that it was sent for.
+    bool is_blocked_at(std::uint64_t limit) const {
+        return is_blocked() && limit == window_.limit();
+    }
 
     // 0-RTT was rejected: everything unacknowledged counts as never sent, no limit is known.
     void restart();
 
     std::uint64_t reset_code() const { return code_; }
-    const SendWindow& window() const { return window_; }
 
 private:
     bool is_sending() const;

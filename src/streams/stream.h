@@ -59,7 +59,6 @@ struct Stream {
     bool incremental = false;
     bool held = false;  // opened in 0-RTT beyond the limit that holds now
     bool readable_announced = false;
-    std::uint64_t last_max_stream_data = 0;  // value of the newest MAX_STREAM_DATA frame
 
     FlagSet<StreamControl> controls;
     FlagSet<StreamNotice> notices;

@@ -27,9 +27,9 @@ public:
     // The newest limit; from now on it is the one that holds.
     std::uint64_t renew() { return limit_ = next_limit(); }
 
-private:
     std::uint64_t next_limit() const;
 
+private:
     std::uint64_t concurrent_;
     std::uint64_t limit_;
     std::uint64_t opened_ = 0;

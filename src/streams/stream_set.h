@@ -65,6 +65,7 @@ public:
     ApiResult<std::size_t> write(StreamId id, SharedBytes bytes);
     // @error kStreamFinished, kStreamReset.
     ApiResult<void> finish(StreamId id);
+    // Codes are at most 2^62-1, or @error kInvalidArgument.
     ApiResult<void> reset(StreamId id, std::uint64_t code);
     // @error kStreamReset. A view without bytes that is finished counts as read.
     ApiResult<ReadView> peek(StreamId id);
@@ -89,10 +90,9 @@ public:
     void on_acked(const wire::SentFrame& frame);
     void on_lost(const wire::SentFrame& frame);
 
-    // Blocked by flow control with nothing in flight: says so again (section 4.1). Call when the
-    // keep-alive or probe timer finds has_blocked().
-    bool has_blocked() const { return scheduler_.is_blocked(); }
-    void repeat_blocked_signals();
+    // Says again where flow control blocks us; true when it does. For a sender with nothing in
+    // flight, now and then, so that the connection is not taken for idle (section 4.1).
+    bool repeat_blocked_signals();
 
     // --- Figures ---
     std::size_t live_streams() const { return table_.size(); }
@@ -109,17 +109,32 @@ private:
         kStreamsBlockedBidirectional,
         kStreamsBlockedUnidirectional,
     };
+    static Control max_streams_control(Directionality directionality) {
+        return directionality == Directionality::kBidirectional
+                   ? Control::kMaxStreamsBidirectional
+                   : Control::kMaxStreamsUnidirectional;
+    }
+    static Control streams_blocked_control(Directionality directionality) {
+        return directionality == Directionality::kBidirectional
+                   ? Control::kStreamsBlockedBidirectional
+                   : Control::kStreamsBlockedUnidirectional;
+    }
 
     // stream_set.cpp
     ReceiveWindow::Tuning tuning(ReceiveBudget* budget) const { return {now_, rtt_, budget}; }
+    void refresh_all();
     void apply(Stream& stream, const ReceiveOutcome& outcome);
     void on_consumed(Stream& stream, std::uint64_t bytes);
     void on_connection_consumed(std::uint64_t bytes);
     void notify(Stream& stream, StreamNotice notice);
-    void announce_if_readable(Stream& stream);
+    void withdraw(Stream& stream, StreamNotice notice);
     StreamEvent take_notice(Stream& stream);
+    // The stream may be gone afterwards.
     void forget_if_done(Stream& stream);
-    void forget(Stream& stream);
+
+    // stream_set_frames.cpp
+    TransportResult<void> check_connection_limit(std::uint64_t growth,
+                                                 std::uint32_t frame_type) const;
 
     // stream_set_application.cpp
     enum class Needs : std::uint8_t { kNothing, kSending, kReceiving };
@@ -127,17 +142,21 @@ private:
     ApiResult<Stream*> find_writable(StreamId id);
     std::uint64_t room_for(const Stream& stream) const;
     void on_appended(Stream& stream, std::uint64_t bytes);
-    void on_released(Stream& stream, std::uint64_t bytes);
+    void on_released(std::uint64_t bytes);
     void wake_writer(Stream& stream);
+    void after_read(Stream& stream);
     void abandon_sending(Stream& stream, std::uint64_t buffered_before);
 
     // stream_set_packets.cpp
     bool write_control(wire::PayloadWriter& writer, Control control);
     bool write_stream_control(wire::PayloadWriter& writer, Stream& stream, StreamControl control);
+    bool write_max_data(wire::PayloadWriter& writer);
     bool write_max_streams(wire::PayloadWriter& writer, Directionality directionality);
     bool write_streams_blocked(wire::PayloadWriter& writer, Directionality directionality);
     bool write_max_stream_data(wire::PayloadWriter& writer, Stream& stream);
     void note_blocked(Stream& stream);
+    void note_connection_blocked();
+    void on_connection_frame_lost(const wire::SentFrame& frame);
     void on_stream_frame_lost(Stream& stream, const wire::SentFrame& frame);
     void on_stream_frame_acked(Stream& stream, const wire::SentFrame& frame);
 

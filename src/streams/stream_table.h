@@ -41,10 +41,12 @@ public:
     // The next stream that the peer opened and nobody was told of, lowest numbers first.
     std::optional<StreamId> next_unannounced();
 
-    // Raises the send limits of live and future streams. Returns nothing; see own().
+    // Raises the send limits of live and future streams; numbers of streams are own()'s.
     void set_peer_limits(const PeerLimits& limits);
-    const PeerLimits& peer_limits() const { return peer_limits_; }
-    void restart_peer_limits() { peer_limits_ = PeerLimits{}; }
+    // 0-RTT was rejected: no limit is known, and our streams are held until one allows them.
+    void restart();
+    // Lets go of held streams that the peer's limit allows by now; true when there were any.
+    bool release_held(Directionality directionality);
 
     PeerStreamLimit& peers(Directionality directionality) {
         return peers_[static_cast<std::size_t>(directionality)].limit;
@@ -55,7 +57,7 @@ public:
 
     template <typename Visit>
     void for_each(Visit&& visit) {
-        live_.for_each([&](std::uint64_t, Stream* stream) { visit(*stream); });
+        live_.for_each([&](std::uint64_t, std::unique_ptr<Stream>& stream) { visit(*stream); });
     }
     std::size_t size() const { return live_.size(); }
 
@@ -80,9 +82,10 @@ private:
     std::uint64_t initial_window_;
     std::uint64_t max_window_;
     PeerLimits peer_limits_;
-    FlatMap<Stream*> live_;
+    FlatMap<std::unique_ptr<Stream>> live_;
     std::array<PeerStreams, 2> peers_;
     std::array<OwnStreamLimit, 2> own_;
+    std::size_t held_count_ = 0;  // streams with `held`
 };
 
 }  // namespace stoq::streams

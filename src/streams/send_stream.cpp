@@ -1,0 +1,229 @@
+#include "streams/send_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "wire/frame_encode.h"
+
+namespace stoq::streams {
+
+using wire::SentFrame;
+using wire::SentFrameKind;
+
+void SendStream::open(StreamId id, std::uint64_t peer_limit) {
+    buffer_.reuse();
+    window_ = SendWindow(peer_limit);
+    id_ = id;
+    code_ = final_size_ = 0;
+    state_ = SendState::kReady;
+    fin_requested_ = fin_lost_ = fin_acked_ = stopped_ = false;
+}
+
+bool SendStream::is_terminal() const {
+    return state_ == SendState::kDataReceived || state_ == SendState::kResetReceived;
+}
+
+bool SendStream::is_sending() const {
+    return state_ == SendState::kReady || state_ == SendState::kSend;
+}
+
+std::optional<ApiError> SendStream::refusal() const {
+    if (is_sending() && !fin_requested_) return std::nullopt;
+    return stopped_ ? ApiError::kStreamReset : ApiError::kStreamFinished;
+}
+
+bool SendStream::reset(std::uint64_t code) {
+    return abandon(code);
+}
+
+bool SendStream::on_stop_sending(std::uint64_t code) {
+    //= 9000-3.5-2
+    //= 9000-3.5-3
+    //= 9000-3.5-5
+    if (!abandon(code)) return false;
+    stopped_ = true;
+    return true;
+}
+
+bool SendStream::abandon(std::uint64_t code) {
+    switch (state_) {
+        //= 9000-3.1-1
+        case SendState::kReady:
+        case SendState::kSend:
+        case SendState::kDataSent: break;
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return false;
+    }
+    //= 9000-13.3-1
+    code_ = code;
+    final_size_ = buffer_.next_offset();
+    buffer_.clear();
+    state_ = SendState::kResetSent;
+    return true;
+}
+
+bool SendStream::has_repair() const {
+    switch (state_) {
+        case SendState::kReady:
+        case SendState::kSend:
+            return buffer_.has_lost() || (fin_requested_ && buffer_.unsent() == 0);
+        case SendState::kDataSent: return buffer_.has_lost() || fin_lost_;
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: break;
+    }
+    return false;
+}
+
+std::uint64_t SendStream::sendable() const {
+    return is_sending() ? std::min(buffer_.unsent(), window_.available()) : 0;
+}
+
+bool SendStream::is_blocked() const {
+    return is_sending() && buffer_.unsent() > 0 && window_.available() == 0;
+}
+
+bool SendStream::write_repair(wire::PayloadWriter& writer) {
+    if (!buffer_.has_lost()) return write_stream(writer, buffer_.end_offset(), 0, true).has_value();
+    const Interval range = buffer_.first_lost();
+    const bool fin = fin_requested_ && range.end == buffer_.end_offset();
+    return write_stream(writer, range.begin, range.length(), fin).has_value();
+}
+
+std::optional<std::uint64_t> SendStream::write_new(wire::PayloadWriter& writer,
+                                                   std::uint64_t credit) {
+    //= 9000-2.2-4
+    //= 9000-4.1-1
+    //= 9000-19.10-3
+    const std::uint64_t available = std::min(sendable(), credit);
+    const bool fin = fin_requested_ && available == buffer_.unsent();
+    const auto sent = write_stream(writer, buffer_.next_offset(), available, fin);
+    if (sent) window_.use(*sent);
+    return sent;
+}
+
+std::optional<std::uint64_t> SendStream::write_stream(wire::PayloadWriter& writer,
+                                                      std::uint64_t offset, std::uint64_t available,
+                                                      bool fin) {
+    if (!writer.can_record()) return std::nullopt;
+    const auto layout = wire::encode_stream_header(
+        writer.bytes(),
+        {.id = id_, .offset = offset, .available = available, .fin = fin, .may_fill_packet = true});
+    if (!layout) return std::nullopt;
+    if (layout->data_length > 0) {
+        const auto room = writer.bytes().reserve(layout->data_length);
+        STOQ_CHECK(room.has_value());
+        buffer_.copy(offset, *room);
+        buffer_.on_sent(offset, layout->data_length);
+    }
+    writer.record({.kind = SentFrameKind::kStream,
+                   .fin = layout->fin,
+                   .length = static_cast<std::uint32_t>(layout->data_length),
+                   .id = id_.value(),
+                   .offset = offset});
+    on_frame_written(layout->fin);
+    return layout->data_length;
+}
+
+void SendStream::on_frame_written(bool fin) {
+    switch (state_) {
+        case SendState::kReady:
+        case SendState::kSend: state_ = fin ? SendState::kDataSent : SendState::kSend; return;
+        case SendState::kDataSent:
+            if (fin) fin_lost_ = false;
+            return;
+        //= 9000-3.3-1
+        //= 9000-3.3-2
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: break;
+    }
+    STOQ_CHECK(false);
+}
+
+bool SendStream::write_reset_stream(wire::PayloadWriter& writer) const {
+    if (!writer.can_record()) return false;
+    const wire::ResetStreamFrame frame{.id = id_, .error_code = code_, .final_size = final_size_};
+    if (!wire::encode(writer.bytes(), frame)) return false;
+    writer.record({.kind = SentFrameKind::kResetStream,
+                   .fin = false,
+                   .length = 0,
+                   .id = id_.value(),
+                   .value = 0});
+    return true;
+}
+
+bool SendStream::write_stream_data_blocked(wire::PayloadWriter& writer) {
+    if (!writer.can_record()) return false;
+    const wire::StreamDataBlockedFrame frame{.id = id_, .limit = window_.limit()};
+    if (!wire::encode(writer.bytes(), frame)) return false;
+    writer.record({.kind = SentFrameKind::kStreamDataBlocked,
+                   .fin = false,
+                   .length = 0,
+                   .id = id_.value(),
+                   .value = frame.limit});
+    if (state_ == SendState::kReady) state_ = SendState::kSend;
+    return true;
+}
+
+std::uint64_t SendStream::on_acked(std::uint64_t offset, std::uint64_t length, bool fin) {
+    switch (state_) {
+        case SendState::kSend: return buffer_.on_acked(offset, length);
+        case SendState::kDataSent: break;
+        case SendState::kReady:
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return 0;
+    }
+    const std::uint64_t released = buffer_.on_acked(offset, length);
+    if (fin) {
+        fin_acked_ = true;
+        fin_lost_ = false;
+    }
+    if (fin_acked_ && buffer_.all_acked()) state_ = SendState::kDataReceived;
+    return released;
+}
+
+void SendStream::on_lost(std::uint64_t offset, std::uint64_t length, bool fin) {
+    switch (state_) {
+        case SendState::kSend:
+        case SendState::kDataSent: break;
+        case SendState::kReady:
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return;
+    }
+    buffer_.on_lost(offset, length);
+    if (fin && !fin_acked_) fin_lost_ = true;
+}
+
+void SendStream::on_reset_acked() {
+    switch (state_) {
+        case SendState::kResetSent: state_ = SendState::kResetReceived; return;
+        case SendState::kReady:
+        case SendState::kSend:
+        case SendState::kDataSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return;
+    }
+}
+
+void SendStream::restart() {
+    window_.restart();
+    switch (state_) {
+        case SendState::kReady:
+        case SendState::kSend:
+        case SendState::kDataSent:
+            buffer_.restart();
+            state_ = SendState::kReady;
+            fin_lost_ = false;
+            return;
+        case SendState::kResetSent: final_size_ = 0; return;
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return;
+    }
+}
+
+}  // namespace stoq::streams
