@@ -1,0 +1,50 @@
+// What a connection is made from.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "observe/event_sink.h"
+#include "path/local_connection_ids.h"
+#include "path/path_state.h"
+#include "stoq/settings.h"
+#include "streams/stream_set.h"
+#include "tls/context.h"
+#include "wire/connection_id.h"
+
+namespace stoq::connection {
+
+// What the connections of an endpoint share. Outlives them all.
+struct SharedResources {
+    streams::StreamResources& streams;
+    path::ConnectionIdSource ids;
+};
+
+struct ConnectionConfig {
+    Role role = Role::kClient;
+    Settings settings;
+    path::AddressPair addresses;
+
+    // Our Source Connection ID of the handshake.
+    wire::ConnectionId source_id;
+    // Where the first packets go: a client's random choice; on a server the client's source ID.
+    wire::ConnectionId remote_id;
+    // The Destination Connection ID of the client's very first Initial (RFC 9000 section 7.3).
+    wire::ConnectionId original_destination_id;
+    // Server: the Destination Connection ID of the Initial that made this connection. It differs
+    // from the original one after a Retry. Client: equal to `remote_id`.
+    wire::ConnectionId initial_destination_id;
+    // Server: the source ID of the Retry that was sent before.
+    std::optional<wire::ConnectionId> retry_source_id;
+    // Server: a token has proved the client's address.
+    bool address_validated = false;
+    // Client: goes into every Initial.
+    std::string token;
+
+    std::shared_ptr<const tls::Context> tls;
+    std::string server_name;  // client
+    observe::EventSink* sink = nullptr;
+};
+
+}  // namespace stoq::connection

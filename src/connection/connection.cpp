@@ -1,0 +1,144 @@
+#include "connection/connection.h"
+
+#include "wire/packet_number_codec.h"
+
+namespace stoq::connection {
+namespace {
+
+constexpr std::uint8_t kAckDelayExponent = 3;
+
+std::uint64_t milliseconds_of(Duration duration) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+streams::StreamSettings stream_settings(const Settings& settings) {
+    return {.initial_stream_window = settings.initial_stream_window,
+            .max_stream_window = settings.max_stream_window,
+            .initial_connection_window = settings.initial_connection_window,
+            .max_connection_window = settings.max_connection_window,
+            .max_bidirectional_streams = settings.max_bidirectional_streams,
+            .max_unidirectional_streams = settings.max_unidirectional_streams,
+            .send_buffer_per_stream = settings.send_buffer_per_stream};
+}
+
+path::PathSettings path_settings(const Settings& settings) {
+    return {.mtu = {.initial_size = settings.initial_datagram_size,
+                    .max_size = settings.max_datagram_size},
+            .ecn = settings.ecn};
+}
+
+std::unique_ptr<congestion::Controller> controller_for(const Settings& settings) {
+    return congestion::make_controller(
+        settings.congestion, {.max_datagram_size = settings.initial_datagram_size,
+                              .initial_window_datagrams = settings.initial_congestion_window,
+                              .max_window = settings.max_congestion_window});
+}
+
+wire::TransportParameters local_parameters(const ConnectionConfig& config,
+                                           const path::ResetTokenKey& reset_key) {
+    const Settings& settings = config.settings;
+    wire::TransportParameters parameters;
+    //= 9000-7.3-1
+    parameters.initial_source_connection_id = config.source_id;
+    if (config.role == Role::kServer) {
+        //= 9000-7.3-2
+        parameters.original_destination_connection_id = config.original_destination_id;
+        parameters.retry_source_connection_id = config.retry_source_id;
+        parameters.stateless_reset_token = reset_key.token_for(config.source_id);
+    }
+    parameters.max_idle_timeout_ms = milliseconds_of(settings.idle_timeout);
+    parameters.initial_max_data = settings.initial_connection_window;
+    parameters.initial_max_stream_data_bidi_local = settings.initial_stream_window;
+    parameters.initial_max_stream_data_bidi_remote = settings.initial_stream_window;
+    parameters.initial_max_stream_data_uni = settings.initial_stream_window;
+    parameters.initial_max_streams_bidi = settings.max_bidirectional_streams;
+    parameters.initial_max_streams_uni = settings.max_unidirectional_streams;
+    parameters.ack_delay_exponent = kAckDelayExponent;
+    parameters.max_ack_delay_ms = milliseconds_of(settings.max_ack_delay);
+    parameters.active_connection_id_limit =
+        path::RemoteConnectionIds(settings.active_connection_id_limit).limit();
+    parameters.disable_active_migration = settings.disable_active_migration;
+    parameters.grease_quic_bit = settings.grease_quic_bit;
+    return parameters;
+}
+
+std::vector<std::uint8_t> encoded_parameters(const ConnectionConfig& config,
+                                             const SharedResources& shared) {
+    std::vector<std::uint8_t> bytes(512);
+    ByteWriter writer(bytes);
+    // A parameter that means nothing, so that peers which choke on unknown ones are found early
+    // (RFC 9000 section 18.1).
+    const std::uint64_t random = shared.ids.random.next_uint64();
+    const wire::ReservedParameter reserved{
+        wire::reserved_parameter_id(static_cast<std::uint32_t>(random) & 0x00ff'ffff), {}};
+    STOQ_CHECK(wire::encode_transport_parameters(
+        writer, local_parameters(config, shared.ids.reset_key), config.role, &reserved));
+    bytes.resize(writer.written());
+    return bytes;
+}
+
+}  // namespace
+
+ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig& config,
+                                                          SharedResources& shared, Instant now) {
+    const std::vector<std::uint8_t> parameters = encoded_parameters(config, shared);
+    auto session = tls::Session::create(config.tls, {.server_name = config.server_name,
+                                                     .local_transport_parameters = parameters,
+                                                     .ticket = {},
+                                                     .alpn = {}});
+    if (!session) return std::unexpected(session.error());
+    return std::unique_ptr<Connection>(new Connection(config, shared, std::move(*session), now));
+}
+
+Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
+                       std::unique_ptr<tls::Session> session, Instant now)
+    : config_(config),
+      shared_(shared),
+      observer_(config.sink, config.original_destination_id.view(), config.role),
+      handshake_(std::move(session), shared.streams.blocks),
+      trackers_{recovery::AckTracker(PacketNumberSpace::kInitial),
+                recovery::AckTracker(PacketNumberSpace::kHandshake),
+                recovery::AckTracker(PacketNumberSpace::kApplication)},
+      recovery_({.role = config.role, .initial_rtt = config.settings.initial_rtt}),
+      controller_(controller_for(config.settings)),
+      pacer_(config.settings.initial_datagram_size),
+      streams_(config.role, stream_settings(config.settings), shared.streams),
+      local_ids_(config.source_id),
+      remote_ids_(config.settings.active_connection_id_limit),
+      paths_(config.role, config.addresses, path_settings(config.settings)) {
+    tokens_.initial = config.token;
+    remote_ids_.set_handshake_id(config.remote_id);
+    keyring_.install_initial(config.role, config.initial_destination_id.view());
+    tracker(PacketNumberSpace::kApplication)
+        .set_policy(config.settings.max_ack_delay, config.settings.ack_eliciting_threshold);
+    if (config.settings.disable_active_migration) paths_.disable_migration();
+    if (config.address_validated) paths_.on_handshake_address_validated();
+    timers_.handshake = now + config.settings.handshake_timeout;
+    restart_idle_timer(now);
+    observer_.emit(
+        now, observe::ConnectionStarted{.local = config.addresses.local,
+                                        .remote = config.addresses.remote,
+                                        .source_connection_id = config_.source_id.view(),
+                                        .destination_connection_id = config_.remote_id.view()});
+}
+
+Connection::~Connection() = default;
+
+void Connection::settle() {
+    streams_.settle();
+    if (!status_.confirmed) handshake_.settle();
+}
+
+std::optional<Milestone> Connection::poll_milestone() {
+    if (std::exchange(status_.tell_established, false)) return Milestone::kEstablished;
+    if (std::exchange(status_.tell_closed, false)) return Milestone::kClosed;
+    return std::nullopt;
+}
+
+void Connection::send_new_token(std::string token) {
+    tokens_.to_send = std::move(token);
+    pending_.new_token = !tokens_.to_send.empty();
+}
+
+}  // namespace stoq::connection

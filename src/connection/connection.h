@@ -1,0 +1,292 @@
+// Connection: one QUIC connection, put together from its parts (RFC 9000 section 5).
+//
+// The parts decide, each in its own field; the connection carries what one part found out to the
+// others that need to know. How to read it: receive.cpp is what happens to a datagram,
+// frame_dispatch.cpp to a frame, ack_effects.cpp to what was acknowledged or lost, transmit.cpp
+// how a datagram comes to be, timers.cpp what time does, handshake_effects.cpp what TLS brings,
+// close.cpp how it ends. Everything happens inside a call of the endpoint, and nothing calls back.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "congestion/controller.h"
+#include "congestion/pacer.h"
+#include "connection/close_state.h"
+#include "connection/config.h"
+#include "connection/handshake.h"
+#include "connection/packet_builder.h"
+#include "connection/stored_packets.h"
+#include "observe/counters.h"
+#include "path/path_set.h"
+#include "path/remote_connection_ids.h"
+#include "protection/keyring.h"
+#include "recovery/ack_tracker.h"
+#include "recovery/loss_detection.h"
+#include "stoq/error.h"
+#include "streams/stream_set.h"
+#include "wire/transport_parameters.h"
+
+namespace stoq::connection {
+
+// What the connection tells the endpoint's user, besides streams::StreamEvent.
+enum class Milestone : std::uint8_t { kEstablished, kClosed };
+
+class Connection {
+public:
+    // A client's ClientHello is ready to be transmitted when this returns.
+    // @error kCredentials, kInvalidArgument (server name).
+    static ApiResult<std::unique_ptr<Connection>> create(const ConnectionConfig& config,
+                                                         SharedResources& shared, Instant now);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
+
+    // --- Datagrams and time ---
+
+    // All datagrams are addressed to this connection.
+    void receive(std::span<ReceivedDatagram> datagrams, Instant now);
+    void settle();
+    bool transmit(TransmitSlot& slot, Instant now);
+    Instant next_timeout() const;
+    void on_timeout(Instant now);
+    // The network says that the peer cannot be reached.
+    void on_unreachable(Instant now);
+
+    // --- For the endpoint ---
+
+    Role role() const { return config_.role; }
+    // Nothing is left to do: forget it.
+    bool is_closed() const { return close_.phase() == ClosePhase::kClosed; }
+    bool is_open() const { return close_.is_open(); }
+    bool is_established() const { return status_.established; }
+    // A server's client has proved its address.
+    bool address_validated() const { return paths_.active().amplification.validated(); }
+    std::optional<Milestone> poll_milestone();
+    std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }
+    std::optional<path::ConnectionIdChange> next_connection_id_change() {
+        return local_ids_.next_change();
+    }
+    const path::LocalConnectionIds& local_ids() const { return local_ids_; }
+    const path::RemoteConnectionIds& remote_ids() const { return remote_ids_; }
+    const wire::ConnectionId& initial_destination_id() const {
+        return config_.initial_destination_id;
+    }
+    const path::AddressPair& addresses() const { return paths_.active().addresses; }
+    // Server: an address token to send in a NEW_TOKEN frame.
+    void send_new_token(std::string token);
+    // Server: true once, when the handshake is confirmed and a token should be made.
+    bool take_token_request() { return std::exchange(status_.wants_token, false); }
+
+    // --- For the application ---
+
+    streams::StreamSet& streams() { return streams_; }
+    void close(std::uint64_t code, std::string_view reason, Instant now);
+    bool update_keys(Instant now) { return keyring_.one_rtt().initiate_update(now); }
+    const CloseInfo& close_info() const { return close_.info(); }
+    const Handshake& handshake() const { return handshake_; }
+    const recovery::LossRecovery& recovery() const { return recovery_; }
+    const congestion::Controller& controller() const { return *controller_; }
+    const observe::ConnectionCounters& counters() const { return counters_; }
+    std::uint64_t key_updates() const { return keyring_.one_rtt().send_generation(); }
+    std::size_t datagram_size() const { return paths_.active().mtu.datagram_size(); }
+    bool is_confirmed() const { return status_.confirmed; }
+    // Client: the newest token of the server.
+    const std::string& address_token() const { return tokens_.received; }
+    // The peer's transport parameters, once known.
+    const std::optional<wire::TransportParameters>& peer_parameters() const {
+        return peer_parameters_;
+    }
+
+private:
+    // One datagram while it is being processed.
+    struct Arrival {
+        Instant now;
+        path::AddressPair addresses;
+        Ecn ecn = Ecn::kNotEct;
+        std::size_t datagram_length = 0;
+        EncryptionLevel level = EncryptionLevel::kOneRtt;
+        wire::ConnectionId destination;       // of the packet
+        std::optional<path::PathIndex> path;  // once one of its packets has been opened
+        bool ack_eliciting = false;           // the packet so far
+        bool non_probing = false;
+        bool key_phase = false;
+    };
+    struct Timers {
+        Instant idle = kNever;
+        Instant keep_alive = kNever;
+        Instant handshake = kNever;
+        Instant pace = kNever;  // the pacer holds back data until then
+        // An ack-eliciting packet was sent since the last one was received.
+        bool idle_restarted_by_sending = false;
+    };
+    struct Status {
+        bool established = false;
+        bool confirmed = false;
+        bool keys_1rtt_announced = false;
+        bool peer_packet_processed = false;  // client: anything from the server
+        bool retried = false;                // client: a Retry was accepted
+        bool wants_token = false;
+        bool app_limited = false;
+        bool tell_established = false;
+        bool tell_closed = false;
+    };
+    // Small frames that belong to nobody else.
+    struct PendingFrames {
+        std::array<std::uint8_t, kPacketNumberSpaceCount> probes{};  // ack-eliciting packets owed
+        bool ping = false;
+        bool handshake_done = false;
+        bool new_token = false;
+    };
+    struct Tokens {
+        std::string initial;   // client: goes into Initials
+        std::string received;  // client: from NEW_TOKEN
+        std::string to_send;   // server
+    };
+
+    Connection(const ConnectionConfig& config, SharedResources& shared,
+               std::unique_ptr<tls::Session> session, Instant now);
+
+    // receive.cpp
+    std::size_t receive_run(std::span<ReceivedDatagram> datagrams, Instant now);
+    void receive_coalesced(Bytes datagram, Arrival& arrival);
+    void receive_protected(const wire::ProtectedPacket& packet, Arrival& arrival);
+    void receive_short_run(std::span<ReceivedDatagram> datagrams, Arrival& arrival);
+    std::optional<DropReason> reason_to_drop(const wire::ProtectedPacket& packet,
+                                             const Arrival& arrival) const;
+    void open_and_process(std::span<protection::PacketToOpen> packets, Arrival& arrival);
+    void process_packet(const protection::OpenedPacket& packet, Arrival& arrival);
+    void follow_peer(const protection::OpenedPacket& packet, const Arrival& arrival);
+    bool enter_path(Arrival& arrival);
+    void on_unopened(const protection::PacketToOpen& packet, const Arrival& arrival);
+    void replay_stored(Instant now);
+    void drop(DropReason reason, std::size_t length, Instant now);
+    void finish_receiving(Instant now);
+    Arrival arrival_of(const ReceivedDatagram& datagram, Instant now) const;
+
+    // first_flight.cpp: what only happens before the handshake is under way
+    void on_version_negotiation(const wire::VersionNegotiationPacket& packet, Instant now);
+    void on_retry(const wire::RetryPacket& packet, Bytes whole, Instant now);
+    void on_handshake_packet_opened(const wire::ProtectedPacket& packet, Instant now);
+
+    // frame_dispatch.cpp
+    TransportResult<void> process_frames(ByteView payload, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::PaddingFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::PingFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::AckFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::ResetStreamFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::StopSendingFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::CryptoFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::NewTokenFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::StreamFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::MaxDataFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::MaxStreamDataFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::MaxStreamsFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::DataBlockedFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::StreamDataBlockedFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::StreamsBlockedFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::NewConnectionIdFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::RetireConnectionIdFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::PathChallengeFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::PathResponseFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::ConnectionCloseFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::HandshakeDoneFrame& frame, Arrival& arrival);
+
+    // ack_effects.cpp
+    void apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now);
+    void apply(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now);
+    void on_frame_acked(const wire::SentFrame& frame, PacketNumberSpace space, Instant now);
+    void on_frame_lost(const wire::SentFrame& frame, Instant now);
+    void on_datagram_size_changed(const path::MtuOutcome& outcome, Instant now);
+    void on_ecn_feedback(const wire::AckFrame& frame, const recovery::AckOutcome& outcome,
+                         PacketNumberSpace space, Instant now);
+    void update_pacer(Instant now);
+    void emit_metrics(Instant now) const;
+
+    // handshake_effects.cpp
+    TransportResult<void> apply_tls_events(Instant now);
+    void on_secret(const tls::SecretInstalled& secret, Instant now);
+    TransportResult<void> on_peer_parameters(ByteView encoded, Instant now);
+    TransportResult<void> check_connection_ids(const wire::TransportParameters& parameters) const;
+    void adopt(const wire::TransportParameters& parameters, Instant now);
+    void on_handshake_complete(Instant now);
+    void confirm_handshake(Instant now);
+    void discard_space(PacketNumberSpace space, Instant now);
+
+    // transmit.cpp
+    struct SendBudget {
+        std::uint64_t data = 0;   // bytes that window and pacer leave for ack-eliciting packets
+        std::uint64_t total = 0;  // bytes that the amplification limit leaves
+    };
+    SendBudget send_budget(Instant now);
+    bool transmit_path_validation(TransmitSlot& slot, Instant now);
+    bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
+    bool transmit_coalesced(TransmitSlot& slot, Instant now);
+    bool transmit_train(TransmitSlot& slot, Instant now);
+    bool transmit_close(TransmitSlot& slot, Instant now);
+    std::optional<PacketBuilder> begin_packet(EncryptionLevel level, Bytes room,
+                                              path::PathIndex path);
+    void write_frames(PacketBuilder& packet, bool may_elicit, Instant now);
+    void write_application_frames(wire::PayloadWriter& writer);
+    bool has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const;
+    bool has_application_frames() const;
+    bool ack_is_due(PacketNumberSpace space, Instant now) const;
+    void finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now);
+    void address_slot(TransmitSlot& slot, path::PathIndex path, std::size_t length, Ecn ecn);
+    void requeue_for_probe(PacketNumberSpace space, Instant now);
+    std::size_t close_packet(EncryptionLevel level, Bytes room, bool alone, Instant now);
+
+    // timers.cpp
+    void restart_idle_timer(Instant now);
+    Duration effective_idle_timeout() const;
+    void on_recovery_timeout(Instant now);
+    void on_path_timeout(Instant now);
+    void on_migration(const path::Migration& migration, Instant now);
+    path::ValidationInput validation_input(Instant now) const;
+    Instant ack_deadline() const;
+
+    // close.cpp
+    void fail(TransportError error, Instant now);
+    void drain(CloseInfo info, Instant now);
+    void vanish(CloseKind kind, Instant now);
+    void on_closed(Instant now, observe::Initiator initiator);
+    Duration close_period() const;
+
+    recovery::AckTracker& tracker(PacketNumberSpace space) { return trackers_[index_of(space)]; }
+    const recovery::AckTracker& tracker(PacketNumberSpace space) const {
+        return trackers_[index_of(space)];
+    }
+    wire::FixedBit fixed_bit() const {
+        return config_.settings.grease_quic_bit ? wire::FixedBit::kMayBeClear
+                                                : wire::FixedBit::kRequired;
+    }
+
+    ConnectionConfig config_;
+    SharedResources& shared_;
+    observe::Observer observer_;
+    observe::ConnectionCounters counters_;
+    CloseState close_;
+    Handshake handshake_;
+    protection::Keyring keyring_;
+    std::array<recovery::AckTracker, kPacketNumberSpaceCount> trackers_;
+    recovery::LossRecovery recovery_;
+    std::unique_ptr<congestion::Controller> controller_;
+    congestion::Pacer pacer_;
+    streams::StreamSet streams_;
+    path::LocalConnectionIds local_ids_;
+    path::RemoteConnectionIds remote_ids_;
+    path::PathSet paths_;
+    std::optional<wire::TransportParameters> peer_parameters_;
+    StoredPackets stored_;
+    Tokens tokens_;
+    Timers timers_;
+    Status status_;
+    PendingFrames pending_;
+    // Which of its paths recovery means: a new number each time that congestion state starts anew.
+    std::uint8_t recovery_path_ = 0;
+};
+
+}  // namespace stoq::connection

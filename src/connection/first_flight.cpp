@@ -1,0 +1,78 @@
+// What only happens at the very beginning: Version Negotiation, Retry, and learning each other's
+// connection IDs (RFC 9000 sections 6, 7.2, 8.1).
+#include "connection/connection.h"
+#include "protection/retry_integrity.h"
+
+namespace stoq::connection {
+
+// A client's first Initial met a server that does not speak our version. Nobody authenticates such
+// a packet, so it only counts before anything else has come from the server.
+void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& packet, Instant now) {
+    const auto unexpected = [&] {
+        drop(DropReason::kUnexpectedVersionNegotiation, packet.encoded_versions.size(), now);
+    };
+    //= 9000-6.2-2
+    if (config_.role == Role::kServer || status_.peer_packet_processed || status_.retried) {
+        return unexpected();
+    }
+    const auto echoed = wire::ConnectionId::from(packet.destination);
+    const auto original = wire::ConnectionId::from(packet.source);
+    if (echoed != config_.source_id || original != config_.remote_id) return unexpected();
+    //= 9000-6.2-4
+    if (packet.contains(wire::kVersion1)) return unexpected();
+    //= 9000-6.2-1
+    vanish(CloseKind::kVersionMismatch, now);
+}
+
+// The server wants proof of our address: begin again, with its token and to its connection ID.
+void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant now) {
+    //= 9000-17.2.5.2-1
+    //= 9000-17.2.5.2-2
+    const bool too_late = status_.retried || status_.peer_packet_processed;
+    const bool ours = packet.destination == config_.source_id;
+    if (config_.role == Role::kServer || too_late || !ours || !close_.is_open()) {
+        return drop(DropReason::kUnexpectedRetry, whole.size(), now);
+    }
+    //= 9000-17.2.5.1-1
+    if (packet.source == config_.remote_id) {
+        return drop(DropReason::kUnexpectedRetry, whole.size(), now);
+    }
+    //= 9000-17.2.5.2-3
+    if (!protection::retry_integrity_is_valid(config_.original_destination_id.view(), whole)) {
+        return drop(DropReason::kBadIntegrityTag, whole.size(), now);
+    }
+    status_.retried = true;
+    observer_.emit(now, observe::RetryReceived{.source_connection_id = packet.source.view(),
+                                               .token_length = packet.token.size()});
+    //= 9000-17.2.5.2-4
+    tokens_.initial.assign(packet.token.begin(), packet.token.end());
+    config_.retry_source_id = packet.source;
+    config_.remote_id = packet.source;
+    remote_ids_.set_handshake_id(packet.source);
+    keyring_.install_initial(config_.role, packet.source.view());
+    //= 9000-17.2.5.3-2
+    for (const wire::SentFrame& frame :
+         recovery_.abandon_packets(PacketNumberSpace::kInitial, now)) {
+        on_frame_lost(frame, now);
+    }
+    pending_.probes = {};
+}
+
+// A long header packet of the peer was opened and processed.
+void Connection::on_handshake_packet_opened(const wire::ProtectedPacket& packet, Instant now) {
+    if (packet.type == wire::PacketType::kInitial && config_.role == Role::kClient &&
+        packet.source != config_.remote_id) {
+        //= 9000-7.2-5
+        config_.remote_id = packet.source;
+        remote_ids_.set_handshake_id(packet.source);
+    }
+    if (packet.type == wire::PacketType::kHandshake && config_.role == Role::kServer) {
+        //= 9000-8.1-1
+        paths_.on_handshake_address_validated();
+        recovery_.set_amplification_limited(false);
+        //= 9001-4.9.1-2
+        discard_space(PacketNumberSpace::kInitial, now);
+    }
+}
+
+}  // namespace stoq::connection

@@ -1,0 +1,141 @@
+// What TLS brings: keys, the peer's transport parameters, the end of the handshake.
+#include "base/try.h"
+#include "connection/connection.h"
+
+namespace stoq::connection {
+namespace {
+
+std::unexpected<TransportError> parameter_error(Reason reason) {
+    return std::unexpected(TransportError{TransportErrorCode::kTransportParameterError, reason, 0});
+}
+
+}  // namespace
+
+TransportResult<void> Connection::apply_tls_events(Instant now) {
+    while (auto event = handshake_.poll_event()) {
+        if (const auto* secret = std::get_if<tls::SecretInstalled>(&*event)) {
+            on_secret(*secret, now);
+        } else if (const auto* peer = std::get_if<tls::PeerTransportParameters>(&*event)) {
+            STOQ_TRY(on_peer_parameters(peer->bytes, now));
+        } else if (std::holds_alternative<tls::HandshakeComplete>(*event)) {
+            on_handshake_complete(now);
+        }
+    }
+    return {};
+}
+
+void Connection::on_secret(const tls::SecretInstalled& secret, Instant now) {
+    const bool sending = secret.direction == tls::Direction::kSend;
+    keyring_.install(secret.level, sending ? crypto::Direction::kSeal : crypto::Direction::kOpen,
+                     secret.cipher_suite, secret.secret);
+    if (secret.level == EncryptionLevel::kHandshake) recovery_.on_handshake_keys(now);
+    observer_.emit(now,
+                   observe::KeyInstalled{.level = secret.level,
+                                         .sender = sending ? config_.role : peer_of(config_.role)});
+}
+
+TransportResult<void> Connection::on_peer_parameters(ByteView encoded, Instant now) {
+    const auto parameters =
+        STOQ_TRY(wire::decode_transport_parameters(encoded, peer_of(config_.role)));
+    STOQ_TRY(check_connection_ids(parameters));
+    adopt(parameters, now);
+    return {};
+}
+
+// The connection IDs of the handshake were sent in the clear; here TLS vouches for them (RFC 9000
+// section 7.3).
+TransportResult<void> Connection::check_connection_ids(
+    const wire::TransportParameters& parameters) const {
+    //= 9000-7.3-4
+    //= 9000-7.3-6
+    if (!parameters.initial_source_connection_id) return parameter_error(Reason::kMissingParameter);
+    if (*parameters.initial_source_connection_id != config_.remote_id) {
+        return parameter_error(Reason::kConnectionIdMismatch);
+    }
+    if (config_.role == Role::kServer) return {};
+    //= 9000-7.3-5
+    if (!parameters.original_destination_connection_id) {
+        return parameter_error(Reason::kMissingParameter);
+    }
+    if (*parameters.original_destination_connection_id != config_.original_destination_id) {
+        return parameter_error(Reason::kConnectionIdMismatch);
+    }
+    //= 9000-7.3-7
+    if (parameters.retry_source_connection_id != config_.retry_source_id) {
+        return parameter_error(Reason::kConnectionIdMismatch);
+    }
+    return {};
+}
+
+void Connection::adopt(const wire::TransportParameters& parameters, Instant now) {
+    peer_parameters_ = parameters;
+    streams_.set_peer_limits(
+        {.max_data = parameters.initial_max_data,
+         .max_stream_data_bidi_local = parameters.initial_max_stream_data_bidi_local,
+         .max_stream_data_bidi_remote = parameters.initial_max_stream_data_bidi_remote,
+         .max_stream_data_uni = parameters.initial_max_stream_data_uni,
+         .max_streams_bidi = parameters.initial_max_streams_bidi,
+         .max_streams_uni = parameters.initial_max_streams_uni});
+    local_ids_.set_peer_limit(parameters.active_connection_id_limit);
+    recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
+    const path::MtuOutcome mtu =
+        paths_.active().mtu.limit(static_cast<std::size_t>(parameters.max_udp_payload_size));
+    if (mtu.changed) on_datagram_size_changed(mtu, now);
+    if (parameters.stateless_reset_token) {
+        remote_ids_.set_handshake_reset_token(*parameters.stateless_reset_token);
+    }
+    if (parameters.preferred_address) {
+        remote_ids_.add_preferred_address(parameters.preferred_address->connection_id,
+                                          parameters.preferred_address->stateless_reset_token);
+    }
+    restart_idle_timer(now);
+    observer_.emit(now, observe::TransportParametersSet{.initiator = observe::Initiator::kRemote,
+                                                        .parameters = &*peer_parameters_});
+}
+
+void Connection::on_handshake_complete(Instant now) {
+    status_.established = true;
+    status_.tell_established = true;
+    timers_.handshake = kNever;
+    keyring_.on_handshake_complete();
+    observer_.emit(now, observe::ConnectionStateUpdated{
+                            .old_state = observe::ConnectionState::kHandshakeStarted,
+                            .new_state = observe::ConnectionState::kHandshakeComplete});
+    if (config_.role == Role::kClient) return;
+    //= 9001-4.1.2-1
+    //= 9000-19.20-1
+    pending_.handshake_done = true;
+    status_.wants_token = true;
+    confirm_handshake(now);
+}
+
+void Connection::confirm_handshake(Instant now) {
+    status_.confirmed = true;
+    keyring_.on_handshake_confirmed();
+    recovery_.on_handshake_confirmed(now);
+    paths_.on_handshake_confirmed();
+    //= 9001-4.9.2-1
+    discard_space(PacketNumberSpace::kInitial, now);
+    discard_space(PacketNumberSpace::kHandshake, now);
+    paths_.active().mtu.enable();
+    local_ids_.issue(shared_.ids);
+    if (config_.role == Role::kServer) handshake_.release_session();
+    observer_.emit(now, observe::ConnectionStateUpdated{
+                            .old_state = observe::ConnectionState::kHandshakeComplete,
+                            .new_state = observe::ConnectionState::kHandshakeConfirmed});
+}
+
+// The keys of a level go, and with them everything that only they could carry.
+void Connection::discard_space(PacketNumberSpace space, Instant now) {
+    const EncryptionLevel level = space == PacketNumberSpace::kInitial
+                                      ? EncryptionLevel::kInitial
+                                      : EncryptionLevel::kHandshake;
+    if (!keyring_.has_send_keys(level) && !keyring_.has_receive_keys(level)) return;
+    keyring_.discard(level);
+    recovery_.discard_space(space, now);
+    handshake_.discard(space);
+    pending_.probes[index_of(space)] = 0;
+    observer_.emit(now, observe::KeyDiscarded{.level = level, .sender = config_.role});
+}
+
+}  // namespace stoq::connection

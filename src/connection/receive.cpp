@@ -1,0 +1,305 @@
+// What happens to a received datagram, in order: split into packets, choose keys, open, process.
+//
+// Short header packets that stand next to each other are opened as one batch; everything else is
+// rare and goes one packet at a time. Before a packet is opened the only thing that can come of it
+// is a drop.
+#include "connection/connection.h"
+#include "wire/packet_number_codec.h"
+#include "wire/stateless_reset.h"
+
+namespace stoq::connection {
+namespace {
+
+// The most datagrams that are opened together.
+constexpr std::size_t kMaxBatch = 64;
+
+TransportError violation(Reason reason) {
+    return {TransportErrorCode::kProtocolViolation, reason, 0};
+}
+
+}  // namespace
+
+void Connection::receive(std::span<ReceivedDatagram> datagrams, Instant now) {
+    while (!datagrams.empty()) datagrams = datagrams.subspan(receive_run(datagrams, now));
+    finish_receiving(now);
+}
+
+// Returns how many datagrams were taken.
+std::size_t Connection::receive_run(std::span<ReceivedDatagram> datagrams, Instant now) {
+    const ReceivedDatagram& first = datagrams.front();
+    Arrival arrival = arrival_of(first, now);
+    counters_.datagrams_received += 1;
+    counters_.bytes_received += first.data.size();
+    if (first.data.empty()) return 1;
+    if (const auto refusal = paths_.admit(arrival.addresses)) {
+        drop(*refusal, first.data.size(), now);
+        return 1;
+    }
+    if (wire::has_long_header(first.data[0])) {
+        receive_coalesced(first.data, arrival);
+        return 1;
+    }
+    std::size_t count = 1;
+    while (count < datagrams.size() && count < kMaxBatch) {
+        const ReceivedDatagram& next = datagrams[count];
+        if (next.data.empty() || wire::has_long_header(next.data[0])) break;
+        if (next.remote != first.remote || next.local != first.local || next.ecn != first.ecn)
+            break;
+        counters_.datagrams_received += 1;
+        counters_.bytes_received += next.data.size();
+        ++count;
+    }
+    receive_short_run(datagrams.first(count), arrival);
+    return count;
+}
+
+Connection::Arrival Connection::arrival_of(const ReceivedDatagram& datagram, Instant now) const {
+    Arrival arrival;
+    arrival.now = now;
+    arrival.addresses = {datagram.local, datagram.remote};
+    arrival.ecn = datagram.ecn;
+    arrival.datagram_length = datagram.data.size();
+    return arrival;
+}
+
+// A datagram that begins with a long header packet, behind which others may stand.
+void Connection::receive_coalesced(Bytes datagram, Arrival& arrival) {
+    const std::size_t id_length = config_.source_id.length();
+    std::optional<wire::ConnectionId> first_destination;
+    Bytes rest = datagram;
+    while (!rest.empty() && close_.phase() != ClosePhase::kClosed) {
+        auto packet = wire::decode_packet(rest, id_length, fixed_bit());
+        if (!packet) return drop(packet.error(), rest.size(), arrival.now);
+        if (auto* negotiation = std::get_if<wire::VersionNegotiationPacket>(&*packet)) {
+            return on_version_negotiation(*negotiation, arrival.now);
+        }
+        if (auto* retry = std::get_if<wire::RetryPacket>(&*packet)) {
+            return on_retry(*retry, rest, arrival.now);
+        }
+        auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet);
+        if (wanted == nullptr) return drop(DropReason::kUnknownVersion, rest.size(), arrival.now);
+        rest = rest.subspan(wanted->bytes.size());
+        //= 9000-12.2-5
+        if (first_destination && *first_destination != wanted->destination) {
+            drop(DropReason::kWrongConnectionId, wanted->bytes.size(), arrival.now);
+            continue;
+        }
+        first_destination = wanted->destination;
+        receive_protected(*wanted, arrival);
+    }
+}
+
+void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival& arrival) {
+    if (const auto reason = reason_to_drop(packet, arrival)) {
+        return drop(*reason, packet.bytes.size(), arrival.now);
+    }
+    arrival.level = wire::level_of(packet.type);
+    arrival.destination = packet.destination;
+    if (!keyring_.has_receive_keys(arrival.level)) {
+        const bool later = arrival.level == EncryptionLevel::kOneRtt ||
+                           (arrival.level == EncryptionLevel::kHandshake && !status_.confirmed);
+        if (!later || !close_.is_open() ||
+            !stored_.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level)) {
+            drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
+        }
+        return;
+    }
+    protection::PacketToOpen to_open;
+    to_open.packet = packet.bytes;
+    to_open.packet_number_offset = static_cast<std::uint32_t>(packet.packet_number_offset);
+    to_open.type = packet.type;
+    open_and_process({&to_open, 1}, arrival);
+    if (to_open.opened) on_handshake_packet_opened(packet, arrival.now);
+}
+
+// What the header alone says against a long header packet.
+std::optional<DropReason> Connection::reason_to_drop(const wire::ProtectedPacket& packet,
+                                                     const Arrival& arrival) const {
+    if (packet.type == wire::PacketType::kOneRtt) return std::nullopt;
+    if (config_.role == Role::kServer) {
+        //= 9000-14.1-5
+        if (packet.type == wire::PacketType::kInitial &&
+            arrival.datagram_length < path::kBaseDatagramSize) {
+            return DropReason::kDatagramTooSmall;
+        }
+        //= 9000-7.2-8
+        if (packet.source != config_.remote_id) return DropReason::kWrongConnectionId;
+        return std::nullopt;
+    }
+    if (packet.type == wire::PacketType::kZeroRtt) return DropReason::kUnexpectedPacketType;
+    //= 9000-17.2.2-3
+    if (!packet.token.empty()) return DropReason::kBadToken;
+    //= 9000-7.2-6
+    if (status_.peer_packet_processed && packet.source != config_.remote_id) {
+        return DropReason::kWrongConnectionId;
+    }
+    return std::nullopt;
+}
+
+void Connection::receive_short_run(std::span<ReceivedDatagram> datagrams, Arrival& arrival) {
+    std::array<protection::PacketToOpen, kMaxBatch> packets;
+    const std::size_t id_length = config_.source_id.length();
+    std::size_t count = 0;
+    for (const ReceivedDatagram& datagram : datagrams) {
+        const auto packet = wire::decode_short_header(datagram.data, id_length, fixed_bit());
+        if (!packet) {
+            drop(packet.error(), datagram.data.size(), arrival.now);
+            continue;
+        }
+        if (!keyring_.has_receive_keys(EncryptionLevel::kOneRtt)) {
+            receive_protected(*packet, arrival);
+            continue;
+        }
+        arrival.destination = packet->destination;
+        packets[count].packet = packet->bytes;
+        packets[count].packet_number_offset =
+            static_cast<std::uint32_t>(packet->packet_number_offset);
+        packets[count].type = wire::PacketType::kOneRtt;
+        ++count;
+    }
+    arrival.level = EncryptionLevel::kOneRtt;
+    if (count > 0) open_and_process({packets.data(), count}, arrival);
+}
+
+// The border of trust: `packets` are bytes, what process_packet() gets is known to be the peer's.
+void Connection::open_and_process(std::span<protection::PacketToOpen> packets, Arrival& arrival) {
+    const auto largest = tracker(space_of(arrival.level)).largest_received();
+    const Duration timeout = recovery_.probe_timeout(PacketNumberSpace::kApplication);
+    const protection::OpenContext context{
+        .next_expected = largest ? largest->next() : PacketNumber(0),
+        .retain_previous_until = arrival.now + 3 * timeout};
+    const protection::OpenOutcome outcome = keyring_.open(arrival.level, packets, context);
+    if (outcome.key_updates > 0) {
+        counters_.key_updates += outcome.key_updates;
+        observer_.emit(arrival.now,
+                       observe::KeyUpdated{.sender = peer_of(config_.role),
+                                           .key_phase = keyring_.one_rtt().receive_generation(),
+                                           .trigger = observe::KeyTrigger::kRemoteUpdate});
+    }
+    for (protection::PacketToOpen& packet : packets) {
+        if (close_.phase() == ClosePhase::kClosed) return;
+        arrival.datagram_length = packet.type == wire::PacketType::kOneRtt && packets.size() > 1
+                                      ? packet.packet.size()
+                                      : arrival.datagram_length;
+        if (packet.opened) {
+            process_packet(*packet.opened, arrival);
+        } else {
+            on_unopened(packet, arrival);
+        }
+    }
+    if (outcome.error) fail(*outcome.error, arrival.now);
+}
+
+void Connection::on_unopened(const protection::PacketToOpen& packet, const Arrival& arrival) {
+    drop(packet.drop, packet.packet.size(), arrival.now);
+    if (packet.type != wire::PacketType::kOneRtt) return;
+    //= 9000-10.3.1-1
+    const auto token = wire::candidate_stateless_reset_token(packet.packet);
+    if (token && remote_ids_.matches_reset_token(*token)) {
+        //= 9000-10.3.1-3
+        vanish(CloseKind::kStatelessReset, arrival.now);
+    }
+}
+
+void Connection::process_packet(const protection::OpenedPacket& packet, Arrival& arrival) {
+    const PacketNumberSpace space = space_of(arrival.level);
+    //= 9000-12.3-7
+    if (tracker(space).is_duplicate(packet.number())) {
+        return drop(DropReason::kDuplicatePacket, packet.payload().size(), arrival.now);
+    }
+    if (!close_.is_open()) {
+        // A closing connection only wants to know whether the peer closes as well.
+        close_.on_datagram();
+        arrival.ack_eliciting = arrival.non_probing = false;
+        (void)process_frames(packet.payload(), arrival);
+        return;
+    }
+    if (!enter_path(arrival)) {
+        return drop(DropReason::kPeerNotAllowed, packet.payload().size(), arrival.now);
+    }
+    ++counters_.packets_received;
+    observer_.emit(arrival.now,
+                   observe::PacketReceived{.type = observe::packet_type_of(arrival.level),
+                                           .number = packet.number(),
+                                           .length = packet.payload().size(),
+                                           .payload = packet.payload(),
+                                           .ecn = arrival.ecn});
+    //= 9000-17.2-14
+    //= 9000-17.3.1-9
+    if (!packet.reserved_bits_are_zero()) {
+        return fail(violation(Reason::kReservedBits), arrival.now);
+    }
+    arrival.ack_eliciting = arrival.non_probing = false;
+    arrival.key_phase = packet.key_phase();
+    const auto result = process_frames(packet.payload(), arrival);
+    if (!result) return fail(result.error(), arrival.now);
+    tracker(space).on_packet_received(packet.number(), arrival.now, arrival.ecn,
+                                      arrival.ack_eliciting);
+    if (arrival.ecn == Ecn::kCe) ++counters_.ecn_ce_received;
+    if (close_.is_open()) follow_peer(packet, arrival);
+}
+
+// Finds the path that the datagram came on, and counts its bytes there, once a datagram.
+bool Connection::enter_path(Arrival& arrival) {
+    if (arrival.path && arrival.level != EncryptionLevel::kOneRtt) return true;
+    const auto sequence = local_ids_.sequence_of(arrival.destination);
+    const std::size_t counted = arrival.path && paths_[*arrival.path].amplification.validated()
+                                    ? 0
+                                    : arrival.datagram_length;
+    if (arrival.path && counted == 0) return true;
+    arrival.path =
+        paths_.on_datagram(arrival.addresses, counted, sequence.value_or(0), remote_ids_);
+    return arrival.path.has_value();
+}
+
+// Liveness, and where the peer is now.
+void Connection::follow_peer(const protection::OpenedPacket& packet, const Arrival& arrival) {
+    //= 9000-10.1-4
+    timers_.idle_restarted_by_sending = false;
+    restart_idle_timer(arrival.now);
+    status_.peer_packet_processed = true;
+    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
+    if (arrival.level != EncryptionLevel::kOneRtt) return;
+    const path::PacketOnPath on_path{
+        .path = *arrival.path, .number = packet.number(), .non_probing = arrival.non_probing};
+    if (const auto migration = paths_.on_packet_processed(on_path, validation_input(arrival.now))) {
+        on_migration(*migration, arrival.now);
+    }
+}
+
+// Keys have arrived: packets that waited for them get their turn.
+void Connection::replay_stored(Instant now) {
+    if (stored_.empty()) return;
+    for (StoredPacket& stored : stored_.take()) {
+        if (!keyring_.has_receive_keys(stored.level)) {
+            stored_.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
+            continue;
+        }
+        ReceivedDatagram datagram{.data = stored.bytes,
+                                  .local = stored.addresses.local,
+                                  .remote = stored.addresses.remote,
+                                  .ecn = stored.ecn};
+        Arrival arrival = arrival_of(datagram, now);
+        auto packet = wire::decode_packet(datagram.data, config_.source_id.length(), fixed_bit());
+        if (!packet) continue;
+        if (auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet)) {
+            receive_protected(*wanted, arrival);
+            settle();  // `stored` goes away
+        }
+    }
+}
+
+void Connection::drop(DropReason reason, std::size_t length, Instant now) {
+    ++counters_.packets_dropped;
+    observer_.emit(now, observe::PacketDropped{.reason = reason, .length = length});
+}
+
+void Connection::finish_receiving(Instant now) {
+    if (!close_.is_open()) return;
+    replay_stored(now);
+    if (status_.confirmed && local_ids_.active_count() < path::LocalConnectionIds::kMaxActive) {
+        local_ids_.issue(shared_.ids);
+    }
+}
+
+}  // namespace stoq::connection

@@ -1,0 +1,128 @@
+// What time does to a connection. Every part has its own deadlines; here they meet.
+#include <algorithm>
+
+#include "connection/connection.h"
+
+namespace stoq::connection {
+
+Instant Connection::next_timeout() const {
+    switch (close_.phase()) {
+        case ClosePhase::kClosed: return kNever;
+        case ClosePhase::kClosing:
+        case ClosePhase::kDraining: return close_.deadline();
+        case ClosePhase::kOpen: break;
+    }
+    return std::min({timers_.idle, timers_.keep_alive, timers_.handshake, timers_.pace,
+                     recovery_.timer(), ack_deadline(), paths_.next_timeout(),
+                     keyring_.one_rtt().next_deadline()});
+}
+
+Instant Connection::ack_deadline() const {
+    return std::min(
+        {trackers_[0].ack_deadline(), trackers_[1].ack_deadline(), trackers_[2].ack_deadline()});
+}
+
+void Connection::on_timeout(Instant now) {
+    if (!close_.is_open()) {
+        if (now >= close_.deadline()) close_.expire();
+        return;
+    }
+    //= 9000-10.1-1
+    if (now >= timers_.idle) return vanish(CloseKind::kIdleTimeout, now);
+    if (now >= timers_.handshake) return vanish(CloseKind::kHandshakeTimeout, now);
+    if (now >= timers_.keep_alive) {
+        pending_.ping = true;
+        timers_.keep_alive = kNever;  // set again when the PING leaves
+        streams_.repeat_blocked_signals();
+    }
+    if (now >= timers_.pace) timers_.pace = kNever;
+    if (now >= recovery_.timer()) on_recovery_timeout(now);
+    if (now >= paths_.next_timeout()) on_path_timeout(now);
+    keyring_.one_rtt().discard_previous(now);
+}
+
+void Connection::on_recovery_timeout(Instant now) {
+    const recovery::TimeoutOutcome outcome = recovery_.on_timeout(now);
+    apply(outcome.lost, PacketNumberSpace::kApplication, now);
+    update_pacer(now);
+    emit_metrics(now);
+    if (!outcome.probe_timeout()) return;
+    ++counters_.probe_timeouts;
+    pending_.probes = outcome.probes;
+    for (const auto space : {PacketNumberSpace::kInitial, PacketNumberSpace::kHandshake,
+                             PacketNumberSpace::kApplication}) {
+        if (outcome.probes[index_of(space)] > 0) requeue_for_probe(space, now);
+    }
+}
+
+// A probe without news repeats what is outstanding: if that was lost, no time is lost with it.
+void Connection::requeue_for_probe(PacketNumberSpace space, Instant now) {
+    //= 9002-6.2.4-1
+    const EncryptionLevel level = space == PacketNumberSpace::kInitial ? EncryptionLevel::kInitial
+                                  : space == PacketNumberSpace::kHandshake
+                                      ? EncryptionLevel::kHandshake
+                                      : EncryptionLevel::kOneRtt;
+    if (level == EncryptionLevel::kOneRtt && has_application_frames()) return;
+    if (level != EncryptionLevel::kOneRtt && handshake_.has_pending(space)) return;
+    for (const wire::SentFrame& frame : recovery_.probe_frames(space, 2)) {
+        if (frame.kind != wire::SentFrameKind::kMtuProbe) on_frame_lost(frame, now);
+    }
+}
+
+void Connection::on_path_timeout(Instant now) {
+    const path::PathTimeoutOutcome outcome = paths_.on_timeout(validation_input(now), remote_ids_);
+    if (outcome.no_path_left) return vanish(CloseKind::kIdleTimeout, now);
+    if (outcome.reverted) on_migration(*outcome.reverted, now);
+}
+
+// The path in use is another one: what was learned of the old one says nothing about it.
+void Connection::on_migration(const path::Migration& migration, Instant now) {
+    ++counters_.migrations;
+    if (!migration.keep_congestion_state) {
+        //= 9000-9.4-1
+        recovery_.on_path_changed(++recovery_path_, config_.settings.initial_rtt, now);
+        controller_->reset();
+        pacer_ = congestion::Pacer(static_cast<std::uint32_t>(datagram_size()));
+    }
+    const auto size = static_cast<std::uint32_t>(datagram_size());
+    controller_->on_datagram_size_changed(size);
+    pacer_.on_datagram_size_changed(size);
+    paths_.active().mtu.enable();
+    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
+    observer_.emit(now, observe::PathAssigned{.path = paths_.active().serial,
+                                              .local = addresses().local,
+                                              .remote = addresses().remote});
+    observer_.emit(now, observe::MigrationStateUpdated{
+                            .path = paths_.active().serial,
+                            .new_state = observe::MigrationState::kMigrationComplete});
+}
+
+path::ValidationInput Connection::validation_input(Instant now) const {
+    return {.now = now,
+            .probe_timeout = recovery_.probe_timeout(PacketNumberSpace::kApplication),
+            .random = shared_.ids.random};
+}
+
+// The smaller of both sides' timeouts, but never less than three probe timeouts.
+Duration Connection::effective_idle_timeout() const {
+    Duration timeout = config_.settings.idle_timeout;
+    if (peer_parameters_ && peer_parameters_->max_idle_timeout_ms > 0) {
+        constexpr std::uint64_t kYear = 365ull * 24 * 3600 * 1000;
+        const Duration peers =
+            std::chrono::milliseconds(std::min(peer_parameters_->max_idle_timeout_ms, kYear));
+        timeout = timeout == Duration::zero() ? peers : std::min(timeout, peers);
+    }
+    if (timeout == Duration::zero()) return timeout;
+    //= 9000-10.1-5
+    return std::max(timeout, 3 * recovery_.probe_timeout(PacketNumberSpace::kApplication));
+}
+
+void Connection::restart_idle_timer(Instant now) {
+    const Duration timeout = effective_idle_timeout();
+    timers_.idle = timeout == Duration::zero() ? kNever : now + timeout;
+    if (config_.settings.keep_alive_interval > Duration::zero()) {
+        timers_.keep_alive = now + config_.settings.keep_alive_interval;
+    }
+}
+
+}  // namespace stoq::connection

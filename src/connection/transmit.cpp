@@ -1,0 +1,390 @@
+// How datagrams come to be, in order of urgency: the end of the connection, path validation, the
+// coalesced packets of a handshake, an MTU probe, and trains of 1-RTT packets.
+//
+// A packet is written in the clear straight into the slot, recorded, and sealed there: alone during
+// the handshake, with its whole train afterwards.
+#include <algorithm>
+
+#include "connection/connection.h"
+#include "wire/frame_encode.h"
+
+namespace stoq::connection {
+namespace {
+
+constexpr std::size_t kMaxTrain = 64;
+constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kHandshake,
+                                      EncryptionLevel::kOneRtt};
+// Recovery's number for packets that were sent on another path than the one in use.
+constexpr std::uint8_t kOtherPath = 0xff;
+
+wire::SentFrame bare(wire::SentFrameKind kind) {
+    wire::SentFrame frame{};
+    frame.kind = kind;
+    return frame;
+}
+
+}  // namespace
+
+bool Connection::transmit(TransmitSlot& slot, Instant now) {
+    slot.length = 0;
+    if (!close_.is_open()) return transmit_close(slot, now);
+    if (const auto error = keyring_.usage_error(EncryptionLevel::kOneRtt)) {
+        fail(*error, now);
+        return transmit_close(slot, now);
+    }
+    if (transmit_path_validation(slot, now)) return true;
+    if (!status_.confirmed) return transmit_coalesced(slot, now);
+    if (transmit_mtu_probe(slot, now)) return true;
+    return transmit_train(slot, now);
+}
+
+// --- What may be sent ---
+
+Connection::SendBudget Connection::send_budget(Instant now) {
+    SendBudget budget;
+    budget.total = paths_.active().amplification.allowance();
+    const std::uint64_t in_flight = recovery_.bytes_in_flight();
+    const std::uint64_t window = controller_->window();
+    //= 9002-7-3
+    budget.data = window > in_flight ? window - in_flight : 0;
+    timers_.pace = kNever;
+    if (budget.data == 0 || !config_.settings.pacing) return budget;
+    const std::uint64_t size = datagram_size();
+    const std::uint64_t paced = pacer_.budget(now);
+    if (paced < size && has_something_to_send(EncryptionLevel::kOneRtt, true, now)) {
+        timers_.pace = pacer_.next_send(now, std::min(budget.data, pacer_.quantum()));
+    }
+    budget.data = std::min(budget.data, paced);
+    return budget;
+}
+
+bool Connection::ack_is_due(PacketNumberSpace space, Instant now) const {
+    return tracker(space).ack_now() || now >= tracker(space).ack_deadline();
+}
+
+bool Connection::has_application_frames() const {
+    return pending_.handshake_done || pending_.new_token || local_ids_.has_frames_to_write() ||
+           remote_ids_.has_frames_to_write() || streams_.has_pending() ||
+           handshake_.has_pending(PacketNumberSpace::kApplication);
+}
+
+bool Connection::has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const {
+    const PacketNumberSpace space = space_of(level);
+    if (ack_is_due(space, now)) return true;
+    if (!may_elicit) return false;
+    if (pending_.probes[index_of(space)] > 0 || handshake_.has_pending(space)) return true;
+    return level == EncryptionLevel::kOneRtt && (pending_.ping || has_application_frames());
+}
+
+// --- Writing one packet ---
+
+std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Bytes room,
+                                                      path::PathIndex path) {
+    const PacketNumberSpace space = space_of(level);
+    const wire::ConnectionId* destination = remote_ids_.id_of(path);
+    if (destination == nullptr || !recovery_.has_room(space)) return std::nullopt;
+    const bool initial = level == EncryptionLevel::kInitial;
+    PacketHeaderFields fields;
+    fields.level = level;
+    fields.destination = *destination;
+    if (level != EncryptionLevel::kOneRtt) fields.source = config_.source_id;
+    if (initial) {
+        fields.token = {reinterpret_cast<const std::uint8_t*>(tokens_.initial.data()),
+                        tokens_.initial.size()};
+    }
+    fields.number = recovery_.next_packet_number(space, shared_.ids.random);
+    fields.largest_acknowledged = recovery_.largest_acked(space);
+    return PacketBuilder::begin(room, fields);
+}
+
+// The order of frames in a packet.
+void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant now) {
+    wire::PayloadWriter& writer = packet.payload();
+    const PacketNumberSpace space = space_of(packet.level());
+    if (tracker(space).ack_pending() || tracker(space).ack_now()) {
+        tracker(space).write_ack(writer, now, 3);
+    }
+    if (!may_elicit) return;
+    handshake_.write_crypto(space, writer);
+    if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer);
+    const bool wants_ping =
+        pending_.probes[index_of(space)] > 0 ||
+        (packet.level() == EncryptionLevel::kOneRtt &&
+         (pending_.ping || (!writer.empty() && recovery_.should_elicit_ack(space, now))));
+    if (wants_ping && !writer.ack_eliciting() && wire::encode(writer.bytes(), wire::PingFrame{})) {
+        writer.record(bare(wire::SentFrameKind::kNone));
+    }
+}
+
+void Connection::write_application_frames(wire::PayloadWriter& writer) {
+    if (pending_.handshake_done && wire::encode(writer.bytes(), wire::HandshakeDoneFrame{})) {
+        writer.record(bare(wire::SentFrameKind::kHandshakeDone));
+        pending_.handshake_done = false;
+    }
+    if (local_ids_.has_frames_to_write()) local_ids_.write_new_connection_ids(writer);
+    if (remote_ids_.has_frames_to_write()) remote_ids_.write_retire_connection_ids(writer);
+    if (pending_.new_token) {
+        const ByteView token{reinterpret_cast<const std::uint8_t*>(tokens_.to_send.data()),
+                             tokens_.to_send.size()};
+        if (wire::encode(writer.bytes(), wire::NewTokenFrame{token})) {
+            writer.record(bare(wire::SentFrameKind::kNewToken));
+            pending_.new_token = false;
+        }
+    }
+    if (!streams_.has_pending()) return;
+    if (streams_.write_control_frames(writer)) streams_.write_stream_frames(writer);
+}
+
+// The packet is complete: tell everybody who counts packets.
+void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now) {
+    const wire::PayloadWriter& writer = packet.payload();
+    const PacketNumberSpace space = space_of(packet.level());
+    const std::size_t length = packet.length();
+    bool mtu_probe = false;
+    for (const wire::SentFrame& frame : writer.records()) {
+        mtu_probe |= frame.kind == wire::SentFrameKind::kMtuProbe;
+    }
+    recovery_.on_packet_sent({.space = space,
+                              .number = packet.number(),
+                              .bytes = static_cast<std::uint32_t>(length),
+                              .ack_eliciting = writer.ack_eliciting(),
+                              .in_flight = writer.in_flight(),
+                              .mtu_probe = mtu_probe,
+                              .ecn = ecn,
+                              .path = path == paths_.active_index() ? recovery_path_ : kOtherPath,
+                              .frames = writer.records()},
+                             now);
+    paths_[path].ecn.on_packet_sent(space, ecn == Ecn::kEct0);
+    if (writer.in_flight()) {
+        controller_->on_packet_sent(now, length, recovery_.bytes_in_flight());
+        if (config_.settings.pacing) pacer_.on_sent(now, length);
+    }
+    ++counters_.packets_sent;
+    if (writer.ack_eliciting()) {
+        if (pending_.probes[index_of(space)] > 0) --pending_.probes[index_of(space)];
+        if (packet.level() == EncryptionLevel::kOneRtt) pending_.ping = false;
+        //= 9000-10.1-4
+        if (!std::exchange(timers_.idle_restarted_by_sending, true)) restart_idle_timer(now);
+    }
+    observer_.emit(now, observe::PacketSent{.type = observe::packet_type_of(packet.level()),
+                                            .number = packet.number(),
+                                            .length = length,
+                                            .payload = packet.frames(),
+                                            .is_mtu_probe = mtu_probe,
+                                            .ecn = ecn});
+}
+
+// The datagrams in the slot are complete.
+void Connection::address_slot(TransmitSlot& slot, path::PathIndex path, std::size_t length,
+                              Ecn ecn) {
+    slot.length = length;
+    if (slot.datagram_length == 0) slot.datagram_length = length;
+    slot.local = paths_[path].addresses.local;
+    slot.remote = paths_[path].addresses.remote;
+    slot.ecn = ecn;
+    counters_.bytes_sent += length;
+    counters_.datagrams_sent += (length + slot.datagram_length - 1) / slot.datagram_length;
+    paths_[path].amplification.on_sent(length);
+    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
+}
+
+// --- Kinds of datagrams ---
+
+// PATH_CHALLENGE and PATH_RESPONSE go in datagrams of their own, on the path that they are about,
+// before any data does: the first packet on a new path is a challenge.
+bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
+    if (!keyring_.has_send_keys(EncryptionLevel::kOneRtt)) return false;
+    std::optional<path::PathIndex> chosen;
+    paths_.for_each([&](path::PathIndex index, path::PathState& path) {
+        const bool wanted = path.validator.has_challenge_to_write() || !path.responses.empty();
+        if (wanted && path.amplification.allowance() > 0 && remote_ids_.id_of(index) != nullptr) {
+            chosen = index;
+        }
+    });
+    if (!chosen) return false;
+    path::PathState& path = paths_[*chosen];
+    //= 9000-8.2.1-3
+    //= 9000-8.2.2-3
+    const bool expand = path.may_expand() && slot.buffer.size() >= path::kMinPathDatagramSize;
+    const std::size_t room = std::min<std::size_t>(
+        {slot.buffer.size(), path::kMinPathDatagramSize,
+         static_cast<std::size_t>(std::min<std::uint64_t>(path.amplification.allowance(), 65527))});
+    auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.first(room), *chosen);
+    if (!packet) return false;
+    while (path.responses.write_path_response(packet->payload())) {
+    }
+    path.validator.write_path_challenge(packet->payload(), expand);
+    if (packet->payload().empty()) return false;
+    if (expand) packet->pad_to(path::kMinPathDatagramSize);
+    finish_packet(*packet, *chosen, Ecn::kNotEct, now);
+    const protection::PacketToSeal to_seal = packet->finish();
+    if (!keyring_.seal(EncryptionLevel::kOneRtt, {&to_seal, 1})) return false;
+    slot.datagram_length = 0;
+    address_slot(slot, *chosen, packet->length(), Ecn::kNotEct);
+    return true;
+}
+
+bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
+    path::MtuDiscovery& mtu = paths_.active().mtu;
+    const auto size = mtu.probe_size_to_send(now);
+    // A probe is ordinary traffic as far as congestion goes, and never the first thing sent.
+    if (!size || slot.buffer.size() < *size || !recovery_.rtt().has_sample()) return false;
+    if (recovery_.bytes_in_flight() + *size > controller_->window()) return false;
+    if (!paths_.active().amplification.validated()) return false;
+    const path::PathIndex path = paths_.active_index();
+    auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.first(*size), path);
+    if (!packet || !wire::encode(packet->payload().bytes(), wire::PingFrame{})) return false;
+    wire::SentFrame record{};
+    record.kind = wire::SentFrameKind::kMtuProbe;
+    record.value = *size;
+    packet->payload().record(record);
+    packet->pad_to(*size);
+    const Ecn ecn = paths_.active().ecn.mark();
+    finish_packet(*packet, path, ecn, now);
+    mtu.on_probe_sent(*size);
+    ++counters_.mtu_probes_sent;
+    const protection::PacketToSeal to_seal = packet->finish();
+    if (!keyring_.seal(EncryptionLevel::kOneRtt, {&to_seal, 1})) return false;
+    slot.datagram_length = 0;
+    address_slot(slot, path, *size, ecn);
+    return true;
+}
+
+// One datagram of Initial, Handshake and 1-RTT packets, as far as there are keys and news.
+bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
+    const SendBudget budget = send_budget(now);
+    const path::PathIndex path = paths_.active_index();
+    const std::size_t limit = static_cast<std::size_t>(std::min<std::uint64_t>(
+        {slot.buffer.size(), paths_.active().mtu.datagram_size(), budget.total}));
+    const Ecn ecn = paths_.active().ecn.mark();
+    std::array<std::optional<PacketBuilder>, kCoalescedLevels.size()> packets;
+    std::size_t used = 0;
+    bool must_expand = false;
+    PacketBuilder* last = nullptr;
+    for (std::size_t i = 0; i < kCoalescedLevels.size(); ++i) {
+        const EncryptionLevel level = kCoalescedLevels[i];
+        if (!keyring_.has_send_keys(level)) continue;
+        const bool may_elicit =
+            budget.data >= limit || pending_.probes[index_of(space_of(level))] > 0;
+        if (!has_something_to_send(level, may_elicit, now)) continue;
+        auto packet = begin_packet(level, slot.buffer.subspan(used, limit - used), path);
+        if (!packet) continue;
+        write_frames(*packet, may_elicit, now);
+        if (packet->payload().empty()) continue;
+        used += packet->length();
+        //= 9000-14.1-1
+        //= 9000-14.1-2
+        must_expand |= level == EncryptionLevel::kInitial &&
+                       (config_.role == Role::kClient || packet->payload().ack_eliciting());
+        packets[i] = std::move(packet);
+        last = &*packets[i];
+    }
+    if (last == nullptr) return false;
+    if (must_expand && used < path::kBaseDatagramSize) {
+        const std::size_t missing = std::min(path::kBaseDatagramSize, limit) - used;
+        last->pad_to(last->length() + missing);
+        used += missing;
+    }
+    for (auto& packet : packets) {
+        if (!packet) continue;
+        finish_packet(*packet, path, ecn, now);
+        const protection::PacketToSeal to_seal = packet->finish();
+        if (!keyring_.seal(packet->level(), {&to_seal, 1})) return false;
+    }
+    //= 9001-4.9.1-1
+    if (config_.role == Role::kClient && packets[1]) {
+        discard_space(PacketNumberSpace::kInitial, now);
+    }
+    slot.datagram_length = 0;
+    address_slot(slot, path, used, ecn);
+    return true;
+}
+
+// The fast path: as many full datagrams as slot, window and pacer take, sealed together.
+bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
+    const SendBudget budget = send_budget(now);
+    const path::PathIndex path = paths_.active_index();
+    const Ecn ecn = paths_.active().ecn.mark();
+    std::uint8_t& probes = pending_.probes[index_of(PacketNumberSpace::kApplication)];
+    const std::size_t size = std::min(
+        probes > 0 ? paths_.active().mtu.size_for_probe_timeout(recovery_.probe_timeout_count())
+                   : datagram_size(),
+        slot.buffer.size());
+    const std::uint64_t allowed = std::min<std::uint64_t>(slot.buffer.size(), budget.total);
+    std::array<protection::PacketToSeal, kMaxTrain> train;
+    std::size_t count = 0;
+    std::size_t used = 0;
+    const std::size_t most = std::min(slot.max_datagrams, kMaxTrain);
+    while (count < most && used + size <= allowed) {
+        const bool may_elicit = used + size <= budget.data || probes > 0;
+        if (!has_something_to_send(EncryptionLevel::kOneRtt, may_elicit, now)) {
+            if (may_elicit) recovery_.on_app_limited();
+            break;
+        }
+        auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.subspan(used, size), path);
+        if (!packet) break;
+        write_frames(*packet, may_elicit, now);
+        if (packet->payload().empty()) break;
+        finish_packet(*packet, path, ecn, now);
+        train[count++] = packet->finish();
+        used += packet->length();
+        if (packet->length() < size) break;
+    }
+    if (count == 0 || !keyring_.seal(EncryptionLevel::kOneRtt, {train.data(), count})) return false;
+    slot.datagram_length = std::min(size, used);
+    address_slot(slot, path, used, ecn);
+    return true;
+}
+
+// --- The end ---
+
+// CONNECTION_CLOSE in every packet type that the peer may be able to open (RFC 9000 section
+// 10.2.3), coalesced.
+bool Connection::transmit_close(TransmitSlot& slot, Instant now) {
+    if (!close_.send_due()) return false;
+    close_.on_sent();
+    const std::size_t limit = static_cast<std::size_t>(std::min<std::uint64_t>(
+        {slot.buffer.size(), path::kBaseDatagramSize, paths_.active().amplification.allowance()}));
+    std::size_t used = 0;
+    for (const EncryptionLevel level : kCoalescedLevels) {
+        if (!keyring_.has_send_keys(level)) continue;
+        // 1-RTT keys alone are not enough while the peer may not have its own.
+        const bool alone = level == EncryptionLevel::kInitial && used == 0 &&
+                           !keyring_.has_send_keys(EncryptionLevel::kHandshake);
+        used += close_packet(level, slot.buffer.subspan(used, limit - used), alone, now);
+    }
+    if (used == 0) return false;
+    slot.datagram_length = 0;
+    address_slot(slot, paths_.active_index(), used, Ecn::kNotEct);
+    return true;
+}
+
+// Returns the length of the packet, 0 when it did not fit.
+std::size_t Connection::close_packet(EncryptionLevel level, Bytes room, bool alone, Instant now) {
+    auto packet = begin_packet(level, room, paths_.active_index());
+    if (!packet) return 0;
+    const CloseInfo& info = close_.info();
+    const bool application = info.kind == CloseKind::kLocalApplication;
+    wire::ConnectionCloseFrame frame;
+    if (application && level != EncryptionLevel::kOneRtt) {
+        //= 9000-10.2.3-3
+        frame.error_code = static_cast<std::uint64_t>(TransportErrorCode::kApplicationError);
+    } else {
+        frame.application = application;
+        frame.error_code = info.code;
+        frame.frame_type = application ? 0 : info.frame_type;
+        const std::string_view text = application ? info.phrase : to_string(info.reason);
+        frame.reason = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+    }
+    if (!wire::encode(packet->payload().bytes(), frame)) return 0;
+    //= 9000-14.1-1
+    if (alone && config_.role == Role::kClient) {
+        packet->pad_to(std::min(path::kBaseDatagramSize, room.size()));
+    }
+    const std::size_t length = packet->length();
+    finish_packet(*packet, paths_.active_index(), Ecn::kNotEct, now);
+    const protection::PacketToSeal to_seal = packet->finish();
+    return keyring_.seal(level, {&to_seal, 1}) ? length : 0;
+}
+
+}  // namespace stoq::connection
