@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "protection/initial_keys.h"
-#include "wire/packet_number_codec.h"
 
 namespace stoq::protection {
 namespace {
@@ -28,10 +27,7 @@ void drop_without_keys(std::span<PacketToOpen> packets) {
 OpenOutcome open_level(PacketKeys& keys, std::span<PacketToOpen> packets,
                        PacketNumber next_expected) {
     remove_header_protection(*keys.header, packets);
-    for (PacketToOpen& packet : packets) {
-        packet.packet_number = wire::expand_packet_number(
-            packet.truncated_packet_number, packet.packet_number_length, next_expected.value());
-    }
+    expand_packet_numbers(packets, next_expected);
     open(keys.payload, packets);
     OpenOutcome outcome;
     outcome.failed = static_cast<std::uint32_t>(std::ranges::count(
@@ -41,11 +37,8 @@ OpenOutcome open_level(PacketKeys& keys, std::span<PacketToOpen> packets,
 
 }  // namespace
 
-Keyring::Keyring(const VersionConstants& version, crypto::Backend backend)
-    : version_(&version), backend_(backend), most_failed_(limits_of(kInitialSuite).most_failed) {}
-
 void Keyring::install_initial(Role role, ByteView destination_connection_id) {
-    const auto secrets = derive_initial_secrets(destination_connection_id, *version_);
+    const auto secrets = derive_initial_secrets(destination_connection_id, *options_.version);
     const bool client = role == Role::kClient;
     LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
     keys.send.reset();
@@ -58,11 +51,12 @@ void Keyring::install_initial(Role role, ByteView destination_connection_id) {
 
 void Keyring::install(EncryptionLevel level, Direction direction, CipherSuite suite,
                       const crypto::Secret& secret) {
-    const KeyParameters parameters{suite, version_->labels, backend_};
+    const KeyParameters parameters{suite, options_.version->labels, options_.backend};
     const bool send = direction == Direction::kSeal;
-    most_failed_ = std::min(most_failed_, limits_of(suite).most_failed);
+    const UsageLimits limits = limits_for(suite);
+    most_failed_ = std::min(most_failed_, limits.most_failed);
     if (level == EncryptionLevel::kOneRtt) {
-        send ? one_rtt_.install_send(parameters, secret.clone())
+        send ? one_rtt_.install_send(parameters, secret.clone(), limits)
              : one_rtt_.install_receive(parameters, secret.clone());
         return;
     }
@@ -71,7 +65,7 @@ void Keyring::install(EncryptionLevel level, Direction direction, CipherSuite su
     STOQ_CHECK(!slot);
     slot = make_packet_keys(parameters, direction, secret);
     if (!send) return;
-    keys.limits = limits_of(suite);
+    keys.limits = limits;
     keys.sealed = 0;
 }
 
@@ -117,6 +111,10 @@ OpenOutcome Keyring::open(EncryptionLevel level, std::span<PacketToOpen> packets
                               : open_level(*keys_of(level).receive, packets, context.next_expected);
     count_failures(outcome);
     return outcome;
+}
+
+UsageLimits Keyring::limits_for(CipherSuite suite) const {
+    return options_.limits.value_or(limits_of(suite));
 }
 
 void Keyring::count_failures(OpenOutcome& outcome) {

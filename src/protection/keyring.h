@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -12,10 +13,17 @@
 
 namespace stoq::protection {
 
+struct KeyringOptions {
+    const VersionConstants* version = &kQuicVersion1;
+    crypto::Backend backend = crypto::Backend::kAutomatic;
+    // Instead of those of the cipher suites; only ever lower than them.
+    std::optional<UsageLimits> limits;
+};
+
 class Keyring {
 public:
-    explicit Keyring(const VersionConstants& version = kQuicVersion1,
-                     crypto::Backend backend = crypto::Backend::kAutomatic);
+    Keyring() : Keyring(KeyringOptions{}) {}
+    explicit Keyring(const KeyringOptions& options) : options_(options) {}
 
     // Initial keys of both directions (RFC 9001 section 5.2). Again after a Retry, with the
     // connection ID that the server chose: the first ones are replaced.
@@ -61,15 +69,16 @@ private:
 
     LevelKeys& keys_of(EncryptionLevel level);
     const LevelKeys& keys_of(EncryptionLevel level) const;
+    UsageLimits limits_for(crypto::CipherSuite suite) const;
     void count_failures(OpenOutcome& outcome);
 
-    const VersionConstants* version_;
-    crypto::Backend backend_;
+    KeyringOptions options_;
     std::array<LevelKeys, 3> levels_;  // all but kOneRtt
     OneRttKeys one_rtt_;
     bool handshake_complete_ = false;
     std::uint64_t failed_ = 0;  // packets that did not open, over all keys
-    std::uint64_t most_failed_;
+    // The strictest limit of all suites that were installed.
+    std::uint64_t most_failed_ = std::numeric_limits<std::uint64_t>::max();
 };
 
 }  // namespace stoq::protection

@@ -15,10 +15,10 @@ constexpr TransportError kUsedUp{.code = TransportErrorCode::kAeadLimitReached,
 }  // namespace
 
 void OneRttKeys::install_send(const KeyParameters& parameters, crypto::Secret secret,
-                              std::optional<UsageLimits> limits) {
+                              const UsageLimits& limits) {
     STOQ_CHECK(!send_);
-    limits_ = limits.value_or(limits_of(parameters.suite));
-    send_.emplace(parameters, std::move(secret), limits_);
+    limits_ = limits;
+    send_.emplace(parameters, std::move(secret), limits);
 }
 
 void OneRttKeys::install_receive(const KeyParameters& parameters, crypto::Secret secret) {

@@ -24,9 +24,9 @@ struct AcknowledgedPackets {
 
 class OneRttKeys {
 public:
-    // Without `limits` they are those of the cipher suite. Each direction is installed once.
+    // Each direction is installed once (checked).
     void install_send(const KeyParameters& parameters, crypto::Secret secret,
-                      std::optional<UsageLimits> limits = std::nullopt);
+                      const UsageLimits& limits);
     void install_receive(const KeyParameters& parameters, crypto::Secret secret);
     bool has_send_keys() const { return send_.has_value(); }
     bool has_receive_keys() const { return receive_.has_value(); }

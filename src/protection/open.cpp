@@ -80,6 +80,14 @@ void remove_header_protection(crypto::HeaderMasker& header, std::span<PacketToOp
     }
 }
 
+void expand_packet_numbers(std::span<PacketToOpen> packets, PacketNumber next_expected) {
+    for (PacketToOpen& packet : packets) {
+        if (packet.drop != DropReason::kNone) continue;
+        packet.packet_number = wire::expand_packet_number(
+            packet.truncated_packet_number, packet.packet_number_length, next_expected.value());
+    }
+}
+
 OpenedPacket::OpenedPacket(const PacketToOpen& packet)
     : payload_(packet.packet.subspan(header_size(packet))
                    .first(packet.packet.size() - header_size(packet) - crypto::kTagSize)),

@@ -1,8 +1,9 @@
 // Opening: from protected bytes to a packet that is known to come from the peer, in place and many
 // packets a call (RFC 9001 section 5.3 and 5.4).
 //
-// Two steps, because the keys to use are chosen by bits that header protection hides: first
-// remove_header_protection(), then, with keys and packet numbers known, open(). Keyring does both.
+// In steps, because the keys to use are chosen by bits that header protection hides: first
+// remove_header_protection() and expand_packet_numbers(), then, with the keys known, open().
+// Keyring does them all.
 #pragma once
 
 #include <optional>
@@ -58,7 +59,7 @@ struct PacketToOpen {
     // Out of remove_header_protection().
     std::uint8_t packet_number_length = 0;
     std::uint32_t truncated_packet_number = 0;
-    // Between the steps: the full number, by wire::expand_packet_number().
+    // Between the steps, by expand_packet_numbers().
     PacketNumber packet_number;
 
     // Out of either step: why the packet is dropped, kNone while it is not.
@@ -78,6 +79,10 @@ inline PacketToOpen packet_to_open(const wire::ProtectedPacket& packet) {
 // Drops packets that are too short for a sample (kTruncated). Leaves alone what is dropped already.
 //= 9001-5.4.2-1
 void remove_header_protection(crypto::HeaderMasker& header, std::span<PacketToOpen> packets);
+
+// Recovers the full packet numbers (RFC 9000 section 17.1). `next_expected` is one above the
+// largest number that was opened in this packet number space, 0 if none.
+void expand_packet_numbers(std::span<PacketToOpen> packets, PacketNumber next_expected);
 
 // Fills `opened` or sets `drop` to kDecryptionFailed. Leaves alone what is dropped already. The
 // content of a packet that fails is undefined afterwards, its last 16 bytes excepted.

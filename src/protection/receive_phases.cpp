@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/packet_number_codec.h"
-
 namespace stoq::protection {
 namespace {
 
@@ -26,11 +24,7 @@ ReceivePhases::ReceivePhases(const KeyParameters& parameters, crypto::Secret sec
 
 OpenOutcome ReceivePhases::open(std::span<PacketToOpen> packets, const OpenContext& context) {
     remove_header_protection(*header_, packets);
-    for (PacketToOpen& packet : packets) {
-        packet.packet_number =
-            wire::expand_packet_number(packet.truncated_packet_number, packet.packet_number_length,
-                                       context.next_expected.value());
-    }
+    expand_packet_numbers(packets, context.next_expected);
     OpenOutcome outcome;
     // Nearly always a single run with the current keys.
     while (!packets.empty() && !outcome.error) {

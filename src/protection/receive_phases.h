@@ -20,9 +20,10 @@ struct OpenContext {
 };
 
 struct OpenOutcome {
-    std::uint32_t failed = 0;             // packets that did not prove authentic
-    std::uint32_t key_updates = 0;        // times that the receive keys moved on to the next phase
-    std::optional<TransportError> error;  // the connection closes with this
+    std::uint32_t failed = 0;       // packets that did not prove authentic
+    std::uint32_t key_updates = 0;  // times that the receive keys moved on to the next phase
+    // The connection closes with this. Packets behind the one that caused it are left unopened.
+    std::optional<TransportError> error;
 };
 
 class ReceivePhases {
