@@ -67,7 +67,6 @@ void Connection::vanish(CloseKind kind, Instant now) {
 }
 
 void Connection::on_closed(Instant now, observe::Initiator initiator) {
-    status_.tell_closed = true;
     timers_ = Timers{};
     stored_.clear();
     const CloseInfo& info = close_.info();

@@ -130,12 +130,6 @@ void Connection::settle() {
     if (!status_.confirmed) handshake_.settle();
 }
 
-std::optional<Milestone> Connection::poll_milestone() {
-    if (std::exchange(status_.tell_established, false)) return Milestone::kEstablished;
-    if (std::exchange(status_.tell_closed, false)) return Milestone::kClosed;
-    return std::nullopt;
-}
-
 void Connection::send_new_token(std::string token) {
     tokens_.to_send = std::move(token);
     pending_.new_token = !tokens_.to_send.empty();

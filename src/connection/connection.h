@@ -32,9 +32,6 @@
 
 namespace stoq::connection {
 
-// What the connection tells the endpoint's user, besides streams::StreamEvent.
-enum class Milestone : std::uint8_t { kEstablished, kClosed };
-
 class Connection {
 public:
     // A client's ClientHello is ready to be transmitted when this returns.
@@ -65,7 +62,12 @@ public:
     bool is_established() const { return status_.established; }
     // A server's client has proved its address.
     bool address_validated() const { return paths_.active().amplification.validated(); }
-    std::optional<Milestone> poll_milestone();
+    // True once, after the handshake has completed.
+    bool take_established() { return std::exchange(status_.tell_established, false); }
+    // A datagram that this connection could not open ended in the peer's reset token.
+    void on_stateless_reset(Instant now) { vanish(CloseKind::kStatelessReset, now); }
+    // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
+    std::uint32_t reset_tokens_version() const { return status_.reset_tokens_version; }
     std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }
     std::optional<path::ConnectionIdChange> next_connection_id_change() {
         return local_ids_.next_change();
@@ -132,7 +134,7 @@ private:
         bool wants_token = false;
         bool app_limited = false;
         bool tell_established = false;
-        bool tell_closed = false;
+        std::uint32_t reset_tokens_version = 0;
     };
     // Small frames that belong to nobody else.
     struct PendingFrames {

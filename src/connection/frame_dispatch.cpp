@@ -153,6 +153,7 @@ TransportResult<void> Connection::on_frame(const wire::NewConnectionIdFrame& fra
         return violation(Reason::kUnexpectedForRole, 0x18);
     }
     STOQ_TRY(remote_ids_.on_new_connection_id(frame));
+    ++status_.reset_tokens_version;
     return {};
 }
 

@@ -88,6 +88,7 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
         remote_ids_.add_preferred_address(parameters.preferred_address->connection_id,
                                           parameters.preferred_address->stateless_reset_token);
     }
+    ++status_.reset_tokens_version;
     restart_idle_timer(now);
     observer_.emit(now, observe::TransportParametersSet{.initiator = observe::Initiator::kRemote,
                                                         .parameters = &*peer_parameters_});

@@ -12,8 +12,10 @@ Instant Connection::next_timeout() const {
         case ClosePhase::kDraining: return close_.deadline();
         case ClosePhase::kOpen: break;
     }
+    // An acknowledgement that may not leave is sent when the peer's next datagram allows it.
+    const bool blocked = paths_.active().amplification.blocked();
     return std::min({timers_.idle, timers_.keep_alive, timers_.handshake, timers_.pace,
-                     recovery_.timer(), ack_deadline(), paths_.next_timeout(),
+                     recovery_.timer(), blocked ? kNever : ack_deadline(), paths_.next_timeout(),
                      keyring_.one_rtt().next_deadline()});
 }
 
@@ -78,6 +80,7 @@ void Connection::on_path_timeout(Instant now) {
 // The path in use is another one: what was learned of the old one says nothing about it.
 void Connection::on_migration(const path::Migration& migration, Instant now) {
     ++counters_.migrations;
+    ++status_.reset_tokens_version;
     if (!migration.keep_congestion_state) {
         //= 9000-9.4-1
         recovery_.on_path_changed(++recovery_path_, config_.settings.initial_rtt, now);

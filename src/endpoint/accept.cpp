@@ -1,0 +1,114 @@
+// How a client's first Initial becomes a connection, or does not.
+#include "endpoint/implementation.h"
+
+namespace stoq {
+namespace {
+
+// Clients choose at least this much randomness for their first Destination Connection ID, because
+// Initial keys are made from it (RFC 9000 section 7.2).
+constexpr std::size_t kMinFirstDestinationLength = 8;
+
+}  // namespace
+
+void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
+                                          const wire::ProtectedPacket& packet) {
+    //= 9000-14.1-5
+    if (datagram.data.size() < path::kBaseDatagramSize) {
+        return drop(DropReason::kDatagramTooSmall, datagram);
+    }
+    endpoint::InitialRequest request;
+    request.remote = datagram.remote;
+    request.token = packet.token;
+    request.half_open = half_open_;
+    request.connections = connections_.size();
+    if (!packet.token.empty()) {
+        request.valid_token = tokens_.open(packet.token, datagram.remote, now_);
+    }
+    // Behind a Retry the client uses the ID that we chose, and no other.
+    const bool after_retry =
+        request.valid_token && request.valid_token->kind == endpoint::TokenKind::kRetry;
+    if (after_retry && request.valid_token->retry_source_id != packet.destination) {
+        return drop(DropReason::kBadToken, datagram);
+    }
+    //= 9000-7.2-2
+    if (!after_retry && packet.destination.length() < kMinFirstDestinationLength) {
+        return drop(DropReason::kBadConnectionIdLength, datagram);
+    }
+    switch (admission_->decide(request)) {
+        case endpoint::Verdict::kAccept: return accept(datagram, packet, request.valid_token);
+        case endpoint::Verdict::kRetry: return send_retry(datagram, packet);
+        case endpoint::Verdict::kInvalidToken:
+            replies_.refuse(datagram, packet, TransportErrorCode::kInvalidToken);
+            return drop(DropReason::kBadToken, datagram);
+        case endpoint::Verdict::kRefuse:
+            replies_.refuse(datagram, packet, TransportErrorCode::kConnectionRefused);
+            return drop(DropReason::kTooManyConnections, datagram);
+        case endpoint::Verdict::kDropHalfOpen: return drop(DropReason::kTooManyHalfOpen, datagram);
+    }
+}
+
+void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
+                                      const wire::ProtectedPacket& packet,
+                                      const std::optional<endpoint::AddressToken>& token) {
+    connection::ConnectionConfig made;
+    made.role = Role::kServer;
+    made.settings = server_->settings;
+    made.addresses = {datagram.local, datagram.remote};
+    made.source_id = new_connection_id();
+    made.remote_id = packet.source;
+    made.initial_destination_id = packet.destination;
+    made.original_destination_id = packet.destination;
+    if (token && token->kind == endpoint::TokenKind::kRetry) {
+        made.original_destination_id = token->original_destination_id;
+        made.retry_source_id = token->retry_source_id;
+    }
+    made.address_validated = token.has_value();
+    made.tls = server_->tls;
+    made.sink = sink_;
+    auto connection = connection::Connection::create(made, shared_, now_);
+    if (!connection) return drop(DropReason::kTooManyConnections, datagram);
+    const SlabHandle handle = add(std::move(*connection));
+    table_.add(packet.destination, handle);
+    ++counters_.connections_accepted;
+    Entry& entry = *connections_.find(handle);
+    entry.connection->receive({&datagram, 1}, now_);
+    if (!std::exchange(entry.settle_queued, true)) settle_queue_.push_back(handle);
+    after_activity(handle);
+}
+
+void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
+                                          const wire::ProtectedPacket& packet) {
+    endpoint::AddressToken token;
+    token.kind = endpoint::TokenKind::kRetry;
+    token.remote = datagram.remote;
+    token.expires = now_ + settings_.retry_token_lifetime;
+    token.original_destination_id = packet.destination;
+    token.retry_source_id = new_connection_id();
+    const std::string sealed = tokens_.seal(token, random_);
+    const ByteView bytes{reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()};
+    counters_.retries_sent += replies_.retry(datagram, packet, token.retry_source_id, bytes);
+}
+
+void Endpoint::Implementation::give_token(connection::Connection& connection) {
+    if (!settings_.send_new_token) return;
+    endpoint::AddressToken token;
+    token.kind = endpoint::TokenKind::kNewToken;
+    token.remote = connection.addresses().remote;
+    token.expires = now_ + settings_.new_token_lifetime;
+    connection.send_new_token(tokens_.seal(token, random_));
+}
+
+wire::ConnectionId Endpoint::Implementation::new_connection_id() {
+    for (;;) {
+        const wire::ConnectionId id = generator_.generate(random_);
+        if (!table_.find(id)) return id;
+    }
+}
+
+wire::ConnectionId Endpoint::Implementation::new_destination_id() {
+    std::array<std::uint8_t, kMinFirstDestinationLength> bytes;
+    random_.fill(bytes);
+    return *wire::ConnectionId::from(bytes);
+}
+
+}  // namespace stoq

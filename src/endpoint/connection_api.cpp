@@ -1,0 +1,136 @@
+// Calls of the application that name a connection, or a stream of one.
+#include "base/try.h"
+#include "endpoint/implementation.h"
+
+namespace stoq {
+
+ApiResult<void> Endpoint::close(ConnectionHandle connection, std::uint64_t code,
+                                std::string_view reason) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    if (code >= (std::uint64_t{1} << 62)) return std::unexpected(ApiError::kInvalidArgument);
+    found->close(code, reason, implementation_->latest_time());
+    implementation_->touch(connection);
+    return {};
+}
+
+ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
+    const auto* found = STOQ_TRY(implementation_->find(connection));
+    const tls::HandshakeInfo& handshake = found->handshake().info();
+    ConnectionInfo info;
+    info.role = found->role();
+    info.established = found->is_established();
+    info.confirmed = found->is_confirmed();
+    info.resumed = handshake.resumed;
+    info.local = found->addresses().local;
+    info.remote = found->addresses().remote;
+    info.version = wire::kVersion1;
+    info.application_protocol = handshake.alpn;
+    info.server_name = handshake.server_name;
+    info.cipher_suite = handshake.cipher_suite;
+    info.key_exchange_group = handshake.group;
+    info.signature = handshake.signature;
+    info.peer_certificate_fingerprint = handshake.peer_fingerprint;
+    return info;
+}
+
+ApiResult<ConnectionStatistics> Endpoint::statistics(ConnectionHandle connection) const {
+    const auto* found = STOQ_TRY(implementation_->find(connection));
+    const recovery::RttEstimator& rtt = found->recovery().rtt();
+    const observe::ConnectionCounters& counters = found->counters();
+    return ConnectionStatistics{.smoothed_rtt = rtt.smoothed(),
+                                .latest_rtt = rtt.latest(),
+                                .minimum_rtt = rtt.min(),
+                                .rtt_variation = rtt.variation(),
+                                .congestion_window = found->controller().window(),
+                                .bytes_in_flight = found->recovery().bytes_in_flight(),
+                                .datagram_size = found->datagram_size(),
+                                .packets_sent = counters.packets_sent,
+                                .packets_received = counters.packets_received,
+                                .packets_lost = counters.packets_lost,
+                                .packets_dropped = counters.packets_dropped,
+                                .bytes_sent = counters.bytes_sent,
+                                .bytes_received = counters.bytes_received,
+                                .probe_timeouts = counters.probe_timeouts,
+                                .key_updates = found->key_updates()};
+}
+
+ApiResult<void> Endpoint::update_keys(ConnectionHandle connection) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    if (!found->update_keys(implementation_->latest_time())) {
+        return std::unexpected(ApiError::kNotReady);
+    }
+    return {};
+}
+
+ApiResult<std::string> Endpoint::address_token(ConnectionHandle connection) const {
+    const auto* found = STOQ_TRY(implementation_->find(connection));
+    return found->address_token();
+}
+
+ApiResult<StreamId> Endpoint::open_stream(ConnectionHandle connection,
+                                          Directionality directionality) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto id = found->streams().open(directionality);
+    implementation_->touch(connection);
+    return id;
+}
+
+ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId stream,
+                                       ByteView bytes) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto taken = found->streams().write(stream, bytes);
+    implementation_->touch(connection);
+    return taken;
+}
+
+ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId stream,
+                                       SharedBytes bytes) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto taken = found->streams().write(stream, std::move(bytes));
+    implementation_->touch(connection);
+    return taken;
+}
+
+ApiResult<void> Endpoint::finish(ConnectionHandle connection, StreamId stream) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto done = found->streams().finish(stream);
+    implementation_->touch(connection);
+    return done;
+}
+
+ApiResult<void> Endpoint::reset(ConnectionHandle connection, StreamId stream, std::uint64_t code) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto done = found->streams().reset(stream, code);
+    implementation_->touch(connection);
+    return done;
+}
+
+ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream) {
+    auto* found = STOQ_TRY(implementation_->find(connection));
+    const streams::ReadView view = STOQ_TRY(found->streams().peek(stream));
+    return ReadView{view.bytes, view.finished};
+}
+
+ApiResult<void> Endpoint::consume(ConnectionHandle connection, StreamId stream,
+                                  std::size_t length) {
+    auto* found = STOQ_TRY(implementation_->find(connection));
+    auto done = found->streams().consume(stream, length);
+    implementation_->touch(connection);
+    return done;
+}
+
+ApiResult<void> Endpoint::stop_sending(ConnectionHandle connection, StreamId stream,
+                                       std::uint64_t code) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto done = found->streams().stop_sending(stream, code);
+    implementation_->touch(connection);
+    return done;
+}
+
+ApiResult<void> Endpoint::set_priority(ConnectionHandle connection, StreamId stream,
+                                       std::uint8_t urgency, bool incremental) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    return found->streams().set_priority(stream, urgency, incremental);
+}
+
+}  // namespace stoq

@@ -1,0 +1,318 @@
+#include "endpoint/implementation.h"
+
+#include <algorithm>
+
+#include "crypto/keyed_hash.h"
+#include "crypto/secret.h"
+
+namespace stoq {
+namespace {
+
+// A deadline that has passed without effect is looked at again after this long.
+constexpr Duration kRetryInterval = std::chrono::milliseconds(1);
+
+std::array<std::uint8_t, 32> root_key(const EndpointSettings& settings, RandomSource& random) {
+    const auto& given = settings.persistent_key;
+    if (std::ranges::any_of(given, [](std::uint8_t byte) { return byte != 0; })) return given;
+    std::array<std::uint8_t, 32> key{};
+    random.fill(key);
+    return key;
+}
+
+// One key for each purpose, so that none says anything about another.
+std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& root,
+                                         std::string_view purpose) {
+    return crypto::hmac_sha256(
+        root, {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
+}
+
+}  // namespace
+
+Endpoint::Implementation::Implementation(const EndpointSettings& settings, RandomSource& random)
+    : settings_(settings),
+      random_(random),
+      root_key_(root_key(settings, random)),
+      generator_(settings.connection_id_length),
+      reset_key_(derived_key(root_key_, "stateless reset")),
+      tokens_(derived_key(root_key_, "address token")),
+      admission_(endpoint::make_admission_policy(settings)),
+      stream_resources_(settings.receive_budget),
+      shared_{stream_resources_, {generator_, reset_key_, random}},
+      table_(random),
+      replies_(random) {
+    // What is kept from here on is derived.
+    root_key_ = derived_key(root_key_, "session ticket");
+}
+
+ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
+    auto context = tls::Context::create(Role::kServer, config.credentials, {&root_key_, 1});
+    if (!context) return std::unexpected(ApiError::kCredentials);
+    server_ = Server{std::move(*context), config.settings};
+    return {};
+}
+
+ApiResult<std::shared_ptr<const tls::Context>> Endpoint::Implementation::client_context(
+    const std::shared_ptr<const Credentials>& credentials) {
+    if (credentials == nullptr) return std::unexpected(ApiError::kCredentials);
+    if (client_.credentials != credentials) {
+        auto context = tls::Context::create(Role::kClient, *credentials);
+        if (!context) return std::unexpected(ApiError::kCredentials);
+        client_ = {credentials, std::move(*context)};
+    }
+    return client_.tls;
+}
+
+ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig& config,
+                                                              Instant now) {
+    now_ = std::max(now_, now);
+    if (config.remote.family == Address::Family::kNone) {
+        return std::unexpected(ApiError::kInvalidArgument);
+    }
+    if (connections_.size() >= settings_.max_connections) {
+        return std::unexpected(ApiError::kTooManyConnections);
+    }
+    auto tls = client_context(config.credentials);
+    if (!tls) return std::unexpected(tls.error());
+    connection::ConnectionConfig made;
+    made.role = Role::kClient;
+    made.settings = config.settings;
+    made.addresses = {config.local, config.remote};
+    made.source_id = new_connection_id();
+    //= 9000-7.2-2
+    made.original_destination_id = new_destination_id();
+    made.initial_destination_id = made.remote_id = made.original_destination_id;
+    made.token = config.token;
+    made.tls = std::move(*tls);
+    made.server_name = config.server_name;
+    made.sink = sink_;
+    auto connection = connection::Connection::create(made, shared_, now_);
+    if (!connection) return std::unexpected(connection.error());
+    const SlabHandle handle = add(std::move(*connection));
+    ++counters_.connections_opened;
+    after_activity(handle);
+    return ConnectionHandle{handle.index, handle.generation};
+}
+
+SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection> connection) {
+    const wire::ConnectionId id = connection->local_ids().handshake_id();
+    const SlabHandle handle = connections_.emplace();
+    Entry& entry = *connections_.find(handle);
+    entry.connection = std::move(connection);
+    if (generations_.size() <= handle.index) generations_.resize(handle.index + 1);
+    generations_[handle.index] = handle.generation;
+    table_.add(id, handle);
+    return handle;
+}
+
+// --- Keeping the books after anything happened to a connection ---
+
+void Endpoint::Implementation::after_activity(SlabHandle handle) {
+    Entry* entry = connections_.find(handle);
+    if (entry == nullptr) return;
+    if (entry->connection->take_token_request()) give_token(*entry->connection);
+    update_table(handle, *entry);
+    update_half_open(*entry);
+    queue_transmit(handle, *entry);
+    if (!std::exchange(entry->events_queued, true)) event_queue_.push_back(handle);
+}
+
+void Endpoint::Implementation::update_table(SlabHandle handle, Entry& entry) {
+    connection::Connection& connection = *entry.connection;
+    while (const auto change = connection.next_connection_id_change()) {
+        if (change->added) {
+            table_.add(change->id, handle);
+        } else {
+            table_.remove(change->id, handle);
+        }
+    }
+    if (entry.tokens_version == connection.reset_tokens_version()) return;
+    entry.tokens_version = connection.reset_tokens_version();
+    for (const auto& token : entry.tokens) table_.remove_token(token, handle);
+    entry.tokens.clear();
+    connection.remote_ids().for_each_reset_token([&](const wire::StatelessResetToken& token) {
+        entry.tokens.push_back(token);
+        table_.add_token(token, handle);
+    });
+}
+
+void Endpoint::Implementation::update_half_open(Entry& entry) {
+    const connection::Connection& connection = *entry.connection;
+    const bool half_open = connection.role() == Role::kServer && connection.is_open() &&
+                           !connection.is_established() && !connection.address_validated();
+    if (half_open == entry.half_open) return;
+    entry.half_open = half_open;
+    half_open ? ++half_open_ : --half_open_;
+}
+
+void Endpoint::Implementation::queue_transmit(SlabHandle handle, Entry& entry) {
+    if (std::exchange(entry.transmit_queued, true)) return;
+    transmit_queue_.push_back(handle);
+    // While it waits for its turn to send, time cannot want anything else of it.
+    timers_.set(handle.index, kNever);
+}
+
+void Endpoint::Implementation::set_timer(SlabHandle handle, const Entry& entry) {
+    const Instant deadline = entry.connection->next_timeout();
+    timers_.set(handle.index, deadline > now_ ? deadline : now_ + kRetryInterval);
+}
+
+void Endpoint::Implementation::remove_if_done(SlabHandle handle) {
+    Entry& entry = *connections_.find(handle);
+    if (!entry.connection->is_closed() || !entry.closed_told) return;
+    entry.connection->local_ids().for_each(
+        [&](const wire::ConnectionId& id) { table_.remove(id, handle); });
+    table_.remove(entry.connection->initial_destination_id(), handle);
+    for (const auto& token : entry.tokens) table_.remove_token(token, handle);
+    if (entry.half_open) --half_open_;
+    timers_.set(handle.index, kNever);
+    connections_.erase(handle);
+    ++counters_.connections_closed;
+}
+
+// --- Datagrams out, time, events ---
+
+bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
+    now_ = std::max(now_, now);
+    if (replies_.transmit(slot)) {
+        ++counters_.datagrams_sent;
+        return true;
+    }
+    while (!transmit_queue_.empty()) {
+        const SlabHandle handle = transmit_queue_.front();
+        transmit_queue_.pop_front();
+        Entry* entry = connections_.find(handle);
+        if (entry == nullptr) continue;
+        if (entry->connection->transmit(slot, now_)) {
+            transmit_queue_.push_back(handle);  // others take their turn first
+            counters_.datagrams_sent +=
+                (slot.length + slot.datagram_length - 1) / slot.datagram_length;
+            return true;
+        }
+        entry->transmit_queued = false;
+        set_timer(handle, *entry);
+        // Transmitting can end a connection (its keys are used up).
+        if (!entry->connection->is_open() && !std::exchange(entry->events_queued, true)) {
+            event_queue_.push_back(handle);
+        }
+        remove_if_done(handle);
+    }
+    return false;
+}
+
+Instant Endpoint::Implementation::next_timeout() const {
+    return timers_.earliest();
+}
+
+void Endpoint::Implementation::on_timeout(Instant now) {
+    now_ = std::max(now_, now);
+    while (timers_.earliest() <= now_) {
+        const std::uint32_t index = timers_.earliest_key();
+        timers_.set(index, kNever);
+        const SlabHandle handle{index, generations_[index]};
+        Entry* entry = connections_.find(handle);
+        if (entry == nullptr) continue;
+        entry->connection->on_timeout(now_);
+        after_activity(handle);
+    }
+}
+
+void Endpoint::Implementation::on_unreachable(const Address& remote, Instant now) {
+    now_ = std::max(now_, now);
+    connections_.for_each([&](SlabHandle handle, Entry& entry) {
+        if (entry.connection->addresses().remote != remote) return;
+        entry.connection->on_unreachable(now_);
+        after_activity(handle);
+    });
+}
+
+void Endpoint::Implementation::settle() {
+    while (!settle_queue_.empty()) {
+        const SlabHandle handle = settle_queue_.front();
+        settle_queue_.pop_front();
+        if (Entry* entry = connections_.find(handle)) {
+            entry->settle_queued = false;
+            entry->connection->settle();
+        }
+    }
+}
+
+std::optional<Event> Endpoint::Implementation::poll_event() {
+    while (!event_queue_.empty()) {
+        const SlabHandle handle = event_queue_.front();
+        Entry* entry = connections_.find(handle);
+        if (entry != nullptr) {
+            if (auto event = next_event_of(handle, *entry)) return event;
+            entry->events_queued = false;
+        }
+        event_queue_.pop_front();
+        if (entry != nullptr) remove_if_done(handle);
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+Event public_event(ConnectionHandle connection, const streams::StreamEvent& event) {
+    using Kind = streams::StreamEventKind;
+    switch (event.kind) {
+        case Kind::kOpened: return StreamOpened{connection, event.stream};
+        case Kind::kReadable: return StreamReadable{connection, event.stream};
+        case Kind::kWritable: return StreamWritable{connection, event.stream};
+        case Kind::kResetReceived: return StreamReset{connection, event.stream, event.code};
+        case Kind::kStopReceived: return StreamStopped{connection, event.stream, event.code};
+        case Kind::kAllAcknowledged: return StreamDelivered{connection, event.stream};
+        case Kind::kStreamsAvailable: break;
+    }
+    return StreamsAvailable{connection, event.directionality};
+}
+
+}  // namespace
+
+// Established first, then what happened on streams, and the end last.
+std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, Entry& entry) {
+    connection::Connection& connection = *entry.connection;
+    const ConnectionHandle name{handle.index, handle.generation};
+    if (entry.closed_told) return std::nullopt;
+    if (connection.take_established()) return ConnectionEstablished{name};
+    if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
+    if (connection.is_open()) return std::nullopt;
+    entry.closed_told = true;
+    return ConnectionClosed{name, connection.close_info()};
+}
+
+// --- The application's handles ---
+
+ApiResult<connection::Connection*> Endpoint::Implementation::find(ConnectionHandle handle) {
+    Entry* entry = connections_.find({handle.index, handle.generation});
+    if (entry == nullptr || entry->closed_told) {
+        return std::unexpected(ApiError::kUnknownConnection);
+    }
+    return entry->connection.get();
+}
+
+ApiResult<connection::Connection*> Endpoint::Implementation::find_open(ConnectionHandle handle) {
+    auto connection = find(handle);
+    if (connection && !(*connection)->is_open()) return std::unexpected(ApiError::kClosed);
+    return connection;
+}
+
+void Endpoint::Implementation::touch(ConnectionHandle handle) {
+    after_activity({handle.index, handle.generation});
+}
+
+EndpointStatistics Endpoint::Implementation::statistics() const {
+    return {.datagrams_received = counters_.datagrams_received,
+            .datagrams_sent = counters_.datagrams_sent,
+            .datagrams_dropped = counters_.dropped.total(),
+            .connections_accepted = counters_.connections_accepted,
+            .connections_opened = counters_.connections_opened,
+            .connections_closed = counters_.connections_closed,
+            .connections_now = connections_.size(),
+            .half_open_now = half_open_,
+            .retries_sent = counters_.retries_sent,
+            .version_negotiations_sent = counters_.version_negotiations_sent,
+            .stateless_resets_sent = counters_.stateless_resets_sent,
+            .receive_budget_used = stream_resources_.budget.used()};
+}
+
+}  // namespace stoq

@@ -1,0 +1,121 @@
+// What is behind stoq::Endpoint: the connections, how datagrams find them, and who gets in.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/deadline_heap.h"
+#include "base/slab.h"
+#include "connection/connection.h"
+#include "endpoint/admission.h"
+#include "endpoint/connection_table.h"
+#include "endpoint/stateless_replies.h"
+#include "observe/counters.h"
+#include "stoq/endpoint.h"
+
+namespace stoq {
+
+class Endpoint::Implementation {
+public:
+    Implementation(const EndpointSettings& settings, RandomSource& random);
+
+    ApiResult<void> listen(const ServerConfig& config);
+    void stop_listening() { server_.reset(); }
+    ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
+
+    void receive(std::span<ReceivedDatagram> datagrams, Instant now);
+    void settle();
+    bool transmit(TransmitSlot& slot, Instant now);
+    Instant next_timeout() const;
+    void on_timeout(Instant now);
+    void on_unreachable(const Address& remote, Instant now);
+    std::optional<Event> poll_event();
+
+    // The connection of a handle that the application may still use.
+    // @error kUnknownConnection.
+    ApiResult<connection::Connection*> find(ConnectionHandle handle);
+    // The same for calls that send. @error kClosed.
+    ApiResult<connection::Connection*> find_open(ConnectionHandle handle);
+    // The application did something: there may be datagrams to send, or events.
+    void touch(ConnectionHandle handle);
+
+    Instant latest_time() const { return now_; }
+    EndpointStatistics statistics() const;
+    void set_event_sink(observe::EventSink* sink) { sink_ = sink; }
+
+private:
+    struct Entry {
+        std::unique_ptr<connection::Connection> connection;
+        std::vector<wire::StatelessResetToken> tokens;  // as registered in the table
+        std::uint32_t tokens_version = 0;
+        bool half_open = false;
+        bool transmit_queued = false;
+        bool events_queued = false;
+        bool settle_queued = false;
+        bool closed_told = false;
+    };
+    struct Server {
+        std::shared_ptr<const tls::Context> tls;
+        Settings settings;
+    };
+    struct ClientContext {
+        std::shared_ptr<const Credentials> credentials;
+        std::shared_ptr<const tls::Context> tls;
+    };
+
+    // routing.cpp
+    std::size_t receive_run(std::span<ReceivedDatagram> datagrams);
+    void receive_unrouted(ReceivedDatagram& datagram);
+    void receive_unrouted_long(ReceivedDatagram& datagram);
+    void receive_unrouted_short(ReceivedDatagram& datagram);
+    void drop(DropReason reason, const ReceivedDatagram& datagram);
+
+    // accept.cpp
+    void on_initial(ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
+    void accept(ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
+                const std::optional<endpoint::AddressToken>& token);
+    void send_retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
+    void give_token(connection::Connection& connection);
+    wire::ConnectionId new_connection_id();
+    wire::ConnectionId new_destination_id();
+
+    // implementation.cpp
+    SlabHandle add(std::unique_ptr<connection::Connection> connection);
+    void after_activity(SlabHandle handle);
+    void update_table(SlabHandle handle, Entry& entry);
+    void update_half_open(Entry& entry);
+    void queue_transmit(SlabHandle handle, Entry& entry);
+    void set_timer(SlabHandle handle, const Entry& entry);
+    void remove_if_done(SlabHandle handle);
+    std::optional<Event> next_event_of(SlabHandle handle, Entry& entry);
+    ApiResult<std::shared_ptr<const tls::Context>> client_context(
+        const std::shared_ptr<const Credentials>& credentials);
+
+    EndpointSettings settings_;
+    RandomSource& random_;
+    std::array<std::uint8_t, 32> root_key_;
+    path::RandomConnectionIdGenerator generator_;
+    path::ResetTokenKey reset_key_;
+    endpoint::TokenSealer tokens_;
+    std::unique_ptr<endpoint::AdmissionPolicy> admission_;
+    streams::StreamResources stream_resources_;
+    connection::SharedResources shared_;
+    endpoint::ConnectionTable table_;
+    endpoint::StatelessReplies replies_;
+    Slab<Entry> connections_;
+    DeadlineHeap timers_;
+    Ring<SlabHandle> transmit_queue_;
+    Ring<SlabHandle> event_queue_;
+    Ring<SlabHandle> settle_queue_;
+    std::vector<std::uint32_t> generations_;  // of the slab places that have a timer
+    std::optional<Server> server_;
+    ClientContext client_;
+    observe::EndpointCounters counters_;
+    std::size_t half_open_ = 0;
+    observe::EventSink* sink_ = nullptr;
+    Instant now_{};
+};
+
+}  // namespace stoq

@@ -1,0 +1,102 @@
+// Which connection a datagram belongs to, and what becomes of those that belong to none.
+#include "endpoint/implementation.h"
+#include "wire/stateless_reset.h"
+
+namespace stoq {
+namespace {
+
+// Connection IDs of the two datagrams are the same bytes at the same place.
+bool same_destination(ByteView a, ByteView b, std::size_t id_length) {
+    if (a.size() <= id_length || b.size() <= id_length) return false;
+    if (wire::has_long_header(a[0]) || wire::has_long_header(b[0])) return false;
+    return std::equal(a.begin() + 1, a.begin() + 1 + static_cast<std::ptrdiff_t>(id_length),
+                      b.begin() + 1);
+}
+
+}  // namespace
+
+void Endpoint::Implementation::receive(std::span<ReceivedDatagram> datagrams, Instant now) {
+    now_ = std::max(now_, now);
+    while (!datagrams.empty()) datagrams = datagrams.subspan(receive_run(datagrams));
+}
+
+// Takes the first datagram and those behind it that carry the same connection ID.
+std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> datagrams) {
+    const std::size_t id_length = generator_.length();
+    ReceivedDatagram& first = datagrams.front();
+    const auto view = wire::peek_destination_connection_id(first.data, id_length);
+    const auto id = view ? wire::ConnectionId::from(*view) : std::nullopt;
+    const auto handle = id ? table_.find(*id) : std::nullopt;
+    if (!handle) {
+        ++counters_.datagrams_received;
+        receive_unrouted(first);
+        return 1;
+    }
+    std::size_t count = 1;
+    while (count < datagrams.size() &&
+           same_destination(first.data, datagrams[count].data, id_length)) {
+        ++count;
+    }
+    counters_.datagrams_received += count;
+    Entry& entry = *connections_.find(*handle);
+    entry.connection->receive(datagrams.first(count), now_);
+    if (!std::exchange(entry.settle_queued, true)) settle_queue_.push_back(*handle);
+    after_activity(*handle);
+    return count;
+}
+
+void Endpoint::Implementation::receive_unrouted(ReceivedDatagram& datagram) {
+    if (datagram.data.empty()) return drop(DropReason::kTruncated, datagram);
+    if (wire::has_long_header(datagram.data[0])) {
+        receive_unrouted_long(datagram);
+    } else {
+        receive_unrouted_short(datagram);
+    }
+}
+
+void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram) {
+    if (!server_) return drop(DropReason::kUnknownConnection, datagram);
+    auto packet =
+        wire::decode_packet(datagram.data, generator_.length(), wire::FixedBit::kMayBeClear);
+    if (!packet) return drop(packet.error(), datagram);
+    if (const auto* unknown = std::get_if<wire::UnsupportedVersionPacket>(&*packet)) {
+        //= 9000-6.1-1
+        //= 9000-14.1-5
+        if (datagram.data.size() < path::kBaseDatagramSize) {
+            return drop(DropReason::kDatagramTooSmall, datagram);
+        }
+        counters_.version_negotiations_sent += replies_.negotiate_version(datagram, *unknown);
+        return drop(DropReason::kUnknownVersion, datagram);
+    }
+    const auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet);
+    if (wanted == nullptr || wanted->type != wire::PacketType::kInitial) {
+        return drop(DropReason::kUnknownConnection, datagram);
+    }
+    on_initial(datagram, *wanted);
+}
+
+void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram) {
+    const auto token = wire::candidate_stateless_reset_token(datagram.data);
+    if (token) {
+        //= 9000-10.3.1-1
+        if (const auto handle = table_.find_token(*token)) {
+            connections_.find(*handle)->connection->on_stateless_reset(now_);
+            return after_activity(*handle);
+        }
+    }
+    drop(DropReason::kUnknownConnection, datagram);
+    const auto view = wire::peek_destination_connection_id(datagram.data, generator_.length());
+    if (!view) return;
+    //= 9000-10.3-1
+    counters_.stateless_resets_sent += replies_.reset(datagram, reset_key_.token_for(*view));
+}
+
+void Endpoint::Implementation::drop(DropReason reason, const ReceivedDatagram& datagram) {
+    counters_.dropped.add(reason);
+    if (sink_ != nullptr) {
+        sink_->on_event({now_, {}, Role::kServer},
+                        observe::PacketDropped{.reason = reason, .length = datagram.data.size()});
+    }
+}
+
+}  // namespace stoq

@@ -1,0 +1,105 @@
+#include "endpoint/stateless_replies.h"
+
+#include <algorithm>
+
+#include "connection/packet_builder.h"
+#include "protection/initial_keys.h"
+#include "protection/retry_integrity.h"
+#include "wire/frame_encode.h"
+#include "wire/stateless_reset.h"
+
+namespace stoq::endpoint {
+
+StatelessReplies::Reply* StatelessReplies::prepare(const ReceivedDatagram& datagram) {
+    if (waiting_.size() >= kMaxWaiting) return nullptr;
+    Reply& reply = waiting_[waiting_.push_back({})];
+    reply.local = datagram.local;
+    reply.remote = datagram.remote;
+    return &reply;
+}
+
+bool StatelessReplies::commit(std::size_t length) {
+    if (length == 0) {
+        waiting_.pop_back();
+        return false;
+    }
+    waiting_.back().length = length;
+    return true;
+}
+
+bool StatelessReplies::negotiate_version(const ReceivedDatagram& datagram,
+                                         const wire::UnsupportedVersionPacket& packet) {
+    Reply* reply = prepare(datagram);
+    if (reply == nullptr) return false;
+    constexpr std::array<std::uint32_t, 1> kVersions{wire::kVersion1};
+    ByteWriter writer(reply->bytes);
+    const auto random = static_cast<std::uint32_t>(random_->next_uint64());
+    wire::encode_version_negotiation(writer, packet, kVersions, random);
+    return commit(writer.written());
+}
+
+bool StatelessReplies::retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
+                             const wire::ConnectionId& new_source, ByteView token) {
+    Reply* reply = prepare(datagram);
+    if (reply == nullptr) return false;
+    ByteWriter writer(reply->bytes);
+    const bool fits = wire::encode_retry_without_tag(writer, {.version = packet.version,
+                                                              .destination = packet.source,
+                                                              .source = new_source,
+                                                              .token = token});
+    if (!fits) return commit(0);
+    writer.write_bytes(
+        protection::retry_integrity_tag(packet.destination.view(), writer.written_bytes()));
+    return commit(writer.written());
+}
+
+bool StatelessReplies::reset(const ReceivedDatagram& datagram,
+                             const wire::StatelessResetToken& token) {
+    const auto length = wire::stateless_reset_length(datagram.data.size());
+    Reply* reply = length ? prepare(datagram) : nullptr;
+    if (reply == nullptr) return false;
+    const bool written =
+        wire::encode_stateless_reset(Bytes(reply->bytes).first(*length), token, *random_);
+    return commit(written ? *length : 0);
+}
+
+bool StatelessReplies::refuse(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
+                              TransportErrorCode code) {
+    Reply* reply = prepare(datagram);
+    if (reply == nullptr) return false;
+    // Our source ID does not matter: there will be no connection behind it.
+    auto builder =
+        connection::PacketBuilder::begin(reply->bytes, {.level = EncryptionLevel::kInitial,
+                                                        .version = packet.version,
+                                                        .destination = packet.source,
+                                                        .source = packet.destination,
+                                                        .token = {},
+                                                        .fixed_bit = true,
+                                                        .number = PacketNumber(0),
+                                                        .largest_acknowledged = {}});
+    if (!builder) return commit(0);
+    wire::ConnectionCloseFrame frame;
+    frame.error_code = static_cast<std::uint64_t>(code);
+    if (!wire::encode(builder->payload().bytes(), frame)) return commit(0);
+    const protection::PacketToSeal to_seal = builder->finish();
+    const std::size_t length = builder->length();
+    auto keys = protection::make_packet_keys(
+        {.suite = crypto::CipherSuite::kAes128GcmSha256}, crypto::Direction::kSeal,
+        protection::derive_initial_secrets(packet.destination.view()).server);
+    protection::seal(keys, {&to_seal, 1});
+    return commit(length);
+}
+
+bool StatelessReplies::transmit(TransmitSlot& slot) {
+    if (waiting_.empty() || slot.buffer.size() < waiting_.front().length) return false;
+    const Reply& reply = waiting_.front();
+    std::copy_n(reply.bytes.begin(), reply.length, slot.buffer.begin());
+    slot.length = slot.datagram_length = reply.length;
+    slot.local = reply.local;
+    slot.remote = reply.remote;
+    slot.ecn = Ecn::kNotEct;
+    waiting_.pop_front();
+    return true;
+}
+
+}  // namespace stoq::endpoint
