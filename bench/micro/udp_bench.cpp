@@ -26,6 +26,9 @@ struct Figures {
     double sent_gbps = 0;
     double received_gbps = 0;
     double datagrams_per_receive_call = 0;
+    // Processor time of each thread, so also meaningful on a machine that does other things.
+    double send_nanoseconds = 0;     // per datagram sent
+    double receive_nanoseconds = 0;  // per datagram received
     std::uint64_t drops = 0;
 };
 
@@ -48,14 +51,23 @@ std::unique_ptr<io::UdpDatapath> open_datapath() {
     return std::move(*datapath);
 }
 
-void receive_until(io::UdpDatapath& datapath, const std::atomic<bool>& done) {
+double thread_nanoseconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+// Returns the processor time that receiving took.
+double receive_until(io::UdpDatapath& datapath, const std::atomic<bool>& done) {
     pin_to(1);
+    const double begin = thread_nanoseconds();
     while (!done) {
         if (datapath.receive_batch().empty()) {
             datapath.wait(std::chrono::milliseconds(50), nullptr);
         }
         datapath.recycle();
     }
+    return thread_nanoseconds() - begin;
 }
 
 // Fills every slot as a protocol would, without the protocol: the bytes are there already.
@@ -84,14 +96,17 @@ Figures measure(std::size_t train, Duration span) {
     const auto receiver = open_datapath();
     const auto sender = open_datapath();
     std::atomic<bool> done = false;
-    std::thread reading([&] { receive_until(*receiver, done); });
+    double receiving = 0;
+    std::thread reading([&] { receiving = receive_until(*receiver, done); });
     pin_to(0);
     for (std::size_t i = 0; i < 16; ++i) {
         std::memset(sender->transmit_slot()->buffer.data(), 'x', train * kDatagram);
     }
     const Instant begin = io::now();
+    const double sending_since = thread_nanoseconds();
     const std::uint64_t bytes = send_for(*sender, receiver->local_address(), train, span);
     const double seconds = std::chrono::duration<double>(io::now() - begin).count();
+    const double sending = thread_nanoseconds() - sending_since;
     done = true;
     reading.join();
     const io::DatapathCounters& counters = receiver->counters();
@@ -100,6 +115,8 @@ Figures measure(std::size_t train, Duration span) {
     figures.received_gbps = static_cast<double>(counters.received_bytes) * 8e-9 / seconds;
     figures.datagrams_per_receive_call = static_cast<double>(counters.received_datagrams) /
                                          static_cast<double>(counters.receive_calls);
+    figures.send_nanoseconds = sending / static_cast<double>(sender->counters().sent_datagrams);
+    figures.receive_nanoseconds = receiving / static_cast<double>(counters.received_datagrams);
     figures.drops = counters.receive_buffer_drops;
     return figures;
 }
@@ -112,12 +129,16 @@ int main(int argc, char** argv) {
     for (const std::size_t train : {44, 16, 8, 1}) {
         const Figures figures = measure(train, std::chrono::seconds(seconds));
         std::printf(
-            "train %2zu: sent %6.2f Gbit/s, received %6.2f Gbit/s, %6.1f datagrams a receive "
-            "call, %llu dropped by the socket\n",
-            train, figures.sent_gbps, figures.received_gbps, figures.datagrams_per_receive_call,
+            "train %2zu: sent %6.2f Gbit/s, received %6.2f; processor time of a datagram: "
+            "sending %6.1f ns, receiving %6.1f; %6.1f datagrams a receive call, %llu dropped by "
+            "the socket\n",
+            train, figures.sent_gbps, figures.received_gbps, figures.send_nanoseconds,
+            figures.receive_nanoseconds, figures.datagrams_per_receive_call,
             static_cast<unsigned long long>(figures.drops));
-        char text[64];
-        std::snprintf(text, sizeof text, " gbps_%zu=%.2f", train, figures.received_gbps);
+        char text[128];
+        std::snprintf(text, sizeof text, " gbps_%zu=%.2f send_ns_%zu=%.1f receive_ns_%zu=%.1f",
+                      train, figures.received_gbps, train, figures.send_nanoseconds, train,
+                      figures.receive_nanoseconds);
         result += text;
     }
     std::puts(result.c_str());

@@ -26,6 +26,7 @@ private:
         ControlBuffer control;
     };
 
+    std::size_t batch_size() const;
     int receive_messages(DatapathCounters& counters, bool& path_error_seen);
     void arm(std::size_t index);
     void deliver(std::size_t index, DatapathCounters& counters);
@@ -39,7 +40,8 @@ private:
     std::vector<Buffer> buffers_;
     std::vector<iovec> vectors_;
     std::vector<mmsghdr> messages_;
-    std::size_t used_ = 0;  // messages that the last call has filled, to be armed again
+    std::size_t used_ = 0;     // messages that the last call has filled, to be armed again
+    std::size_t longest_ = 0;  // bytes of the longest of these
     std::vector<ReceivedDatagram> datagrams_;
     std::size_t delivered_ = 0;
     std::uint32_t drops_ = 0;
