@@ -1,5 +1,7 @@
 #include "tls/context.h"
 
+#include <algorithm>
+
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
@@ -60,7 +62,9 @@ CredentialResult<void> set_algorithms(State& state, const Credentials& credentia
     if (SSL_CTX_set_ciphersuites(state.ssl.get(), ciphers.c_str()) != 1) {
         return error(Code::kBadCipherSuites, take_openssl_error().text);
     }
-    if (SSL_CTX_set1_groups_list(state.ssl.get(), credentials.groups.c_str()) != 1) {
+    // OpenSSL takes an empty list for its own default.
+    if (credentials.groups.empty() ||
+        SSL_CTX_set1_groups_list(state.ssl.get(), credentials.groups.c_str()) != 1) {
         return error(Code::kBadGroups, credentials.groups);
     }
     return {};

@@ -178,7 +178,7 @@ TransportResult<void> Session::on_handshake_done() {
     }
     if (error_) return std::unexpected(fail());
     complete_ = true;
-    events_.push_back(HandshakeComplete{});
+    events_.emplace_back(std::in_place_type<HandshakeComplete>);
     return {};
 }
 
@@ -228,7 +228,9 @@ TransportError Session::fail() {
         }
     }
     if (info_.failure.empty()) info_.failure = cause.text.empty() ? kRetired : "TLS: " + cause.text;
-    // Nothing of a failed handshake is to be used.
+    // Nothing of a failed handshake is to be used. OpenSSL goes first: it gives back what it was
+    // lent.
+    ssl_.reset();
     events_.clear();
     for (auto& bytes : outgoing_) bytes.clear();
     incoming_ = {};
@@ -237,7 +239,7 @@ TransportError Session::fail() {
 
 std::optional<TlsEvent> Session::poll_event() {
     if (events_.empty()) return std::nullopt;
-    TlsEvent event = std::move(events_.front());
+    std::optional<TlsEvent> event(std::move(events_.front()));
     events_.pop_front();
     return event;
 }

@@ -1,5 +1,7 @@
 #include "tls/session_callbacks.h"
 
+#include <algorithm>
+
 #include "tls/context_state.h"
 #include "tls/ticket.h"
 #include "tls/verify.h"
@@ -153,26 +155,23 @@ int Session::Callbacks::alert(SSL*, unsigned char code, void* session) {
 }
 
 // What RFC 9001 asks of a ClientHello beyond RFC 8446, before anything is computed for it.
-int Session::Callbacks::client_hello(SSL* ssl, int* alert, void*) {
+int Session::Callbacks::client_hello(SSL* ssl, int*, void*) {
+    Session& session = session_of(ssl);
     const unsigned char* legacy_session_id = nullptr;
     if (SSL_client_hello_get0_session_id(ssl, &legacy_session_id) != 0) {
         //= 9001-8.4-2
-        session_of(ssl).refuse(TransportErrorCode::kProtocolViolation, Reason::kTlsFailed,
-                               "the client asked for TLS's compatibility mode");
-        *alert = SSL_AD_ILLEGAL_PARAMETER;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    if (!has_extension(ssl, kTransportParametersExtension)) {
+        session.refuse(TransportErrorCode::kProtocolViolation, Reason::kTlsFailed,
+                       "the client asked for TLS's compatibility mode");
+    } else if (!has_extension(ssl, kTransportParametersExtension)) {
         //= 9001-8.2-1
-        *alert = SSL_AD_MISSING_EXTENSION;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    if (!has_extension(ssl, kAlpnExtension)) {
+        session.refuse(crypto_error(SSL_AD_MISSING_EXTENSION), Reason::kMissingParameter,
+                       "the client sent no QUIC transport parameters");
+    } else if (!has_extension(ssl, kAlpnExtension)) {
         //= 9001-8.1-2
-        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-        return SSL_CLIENT_HELLO_ERROR;
+        session.refuse(crypto_error(SSL_AD_NO_APPLICATION_PROTOCOL), Reason::kNoApplicationProtocol,
+                       "the client offered no application protocol");
     }
-    return SSL_CLIENT_HELLO_SUCCESS;
+    return session.error_ ? SSL_CLIENT_HELLO_ERROR : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 int Session::Callbacks::server_name(SSL* ssl, int*, void*) {

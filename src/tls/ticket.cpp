@@ -1,5 +1,7 @@
 #include "tls/ticket.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 
 namespace stoq::tls {

@@ -55,8 +55,8 @@ int TicketKeys::begin_open(const unsigned char* name, const unsigned char* iv,
     const bool ready = EVP_DecryptInit_ex2(cipher, cipher_.get(), key->encryption.view().data(), iv,
                                            nullptr) == 1 &&
                        set_authentication(*key, mac);
-    if (!ready) return -1;
-    return key == keys_.begin() ? 1 : 2;
+    // A ticket is used once (RFC 8446 appendix C.4), so each one that was good is replaced.
+    return ready ? 2 : -1;
 }
 
 }  // namespace stoq::tls

@@ -24,7 +24,7 @@ public:
     TicketKeys(const Library& library, std::span<const TicketSecret> secrets);
 
     // In the manner of SSL_CTX_set_tlsext_ticket_key_evp_cb: these set up the contexts and return
-    // 1, 2 for "opened, but seal a new one", 0 for an unknown key, or -1 for a failure.
+    // 1 for "sealed", 2 for "opened, seal a new one", 0 for an unknown key, -1 for a failure.
     int begin_seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                    EVP_MAC_CTX* mac) const;
     int begin_open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher,

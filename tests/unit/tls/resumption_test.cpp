@@ -1,0 +1,183 @@
+// Tickets: resuming, and the ways in which a ticket is of no use.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "support/tls_pair.h"
+
+namespace stoq::tls {
+namespace {
+
+using test::client_credentials;
+using test::server_credentials;
+using test::test_identity;
+using test::TlsPair;
+
+using Ticket = std::vector<std::uint8_t>;
+using SharedContext = std::shared_ptr<const Context>;
+
+constexpr TicketSecret secret_of(std::uint8_t value) {
+    TicketSecret secret{};
+    secret.fill(value);
+    return secret;
+}
+
+SharedContext client_context(const Credentials& credentials = client_credentials()) {
+    return Context::create(Role::kClient, credentials).value();
+}
+
+SharedContext server_context(const Credentials& credentials = server_credentials(),
+                             const std::vector<TicketSecret>& secrets = {secret_of(1)}) {
+    return Context::create(Role::kServer, credentials, secrets).value();
+}
+
+TlsPair connect(const SharedContext& client, const SharedContext& server, ByteView ticket = {},
+                std::string_view name = "localhost") {
+    TlsPair pair;
+    pair.start(client, server, name, ticket);
+    pair.run();
+    return pair;
+}
+
+Ticket first_ticket(const SharedContext& client, const SharedContext& server) {
+    const TlsPair pair = connect(client, server);
+    EXPECT_TRUE(pair.is_complete());
+    EXPECT_FALSE(pair.client.tickets.empty());
+    return pair.client.tickets.empty() ? Ticket{} : pair.client.tickets.front();
+}
+
+void expect_full_handshake(const TlsPair& pair) {
+    EXPECT_TRUE(pair.is_complete()) << pair.client.session->info().failure;
+    EXPECT_FALSE(pair.client.session->info().resumed);
+    EXPECT_FALSE(pair.server.session->info().resumed);
+}
+
+TEST(TlsResumption, ATicketResumes) {
+    const auto client = client_context();
+    const auto server = server_context();
+    const Ticket ticket = first_ticket(client, server);
+    const TlsPair pair = connect(client, server, ticket);
+    ASSERT_TRUE(pair.is_complete());
+    const HandshakeInfo& info = pair.client.session->info();
+    EXPECT_TRUE(info.resumed);
+    EXPECT_TRUE(pair.server.session->info().resumed);
+    EXPECT_TRUE(info.signature.empty()) << "nothing is signed in a resumed handshake";
+    EXPECT_EQ(info.group, "X25519MLKEM768") << "key exchange still takes place";
+    EXPECT_EQ(info.peer_fingerprint, test_identity().identity.fingerprint());
+    EXPECT_EQ(info.alpn, "test");
+    EXPECT_FALSE(pair.client.tickets.empty()) << "another ticket for the next time";
+}
+
+TEST(TlsResumption, ATicketRemembersTheServersTransportParameters) {
+    const Ticket ticket = first_ticket(client_context(), server_context());
+    const auto remembered = remembered_transport_parameters(ticket);
+    ASSERT_TRUE(remembered);
+    EXPECT_TRUE(std::ranges::equal(*remembered, TlsPair::kServerParameters));
+}
+
+TEST(TlsResumption, TicketsSurviveARestartWithTheSameSecret) {
+    const auto client = client_context();
+    const Ticket ticket = first_ticket(client, server_context());
+    EXPECT_TRUE(connect(client, server_context(), ticket).server.session->info().resumed);
+}
+
+TEST(TlsResumption, OldSecretsOpenTicketsButDoNotSealThem) {
+    const auto client = client_context();
+    const auto before = server_context(server_credentials(), {secret_of(1)});
+    const auto during = server_context(server_credentials(), {secret_of(2), secret_of(1)});
+    const auto after = server_context(server_credentials(), {secret_of(2)});
+    const Ticket old = first_ticket(client, before);
+    EXPECT_TRUE(connect(client, during, old).server.session->info().resumed);
+    expect_full_handshake(connect(client, after, old));
+    EXPECT_TRUE(
+        connect(client, after, first_ticket(client, during)).server.session->info().resumed);
+}
+
+TEST(TlsResumption, WithoutSecretsTicketsDieWithTheContext) {
+    const auto client = client_context();
+    const auto server = server_context(server_credentials(), {});
+    const Ticket ticket = first_ticket(client, server);
+    EXPECT_TRUE(connect(client, server, ticket).server.session->info().resumed);
+    expect_full_handshake(connect(client, server_context(server_credentials(), {}), ticket));
+}
+
+TEST(TlsResumption, ATicketIsOfNoUseWhereTheServerWouldBeJudgedOtherwise) {
+    const auto server = server_context();
+    Credentials careless = client_credentials();
+    careless.trust = Trust::insecure();
+    const Ticket ticket = first_ticket(client_context(careless), server);
+    // Were it taken, a handshake that never checked anything would vouch for the next one.
+    expect_full_handshake(connect(client_context(), server, ticket));
+    const Ticket good = first_ticket(client_context(), server);
+    expect_full_handshake(connect(client_context(), server, good, "127.0.0.1"));
+}
+
+TEST(TlsResumption, AServerForgetsTicketsWhenItAsksForMoreFromItsClients) {
+    const auto client = client_context();
+    const Ticket ticket = first_ticket(client, server_context());
+    Credentials stricter = server_credentials();
+    stricter.client_authentication = ClientAuthentication::kRequired;
+    stricter.trust = Trust::ca_pem(test_identity().pem.certificate()).value();
+    const TlsPair pair = connect(client, server_context(stricter), ticket);
+    EXPECT_TRUE(pair.server.error) << "the ticket stood in for a client certificate";
+}
+
+TEST(TlsResumption, ADamagedTicketOnlyCostsTheFullHandshake) {
+    const auto client = client_context();
+    const auto server = server_context();
+    const Ticket ticket = first_ticket(client, server);
+    for (std::size_t at = 0; at < ticket.size(); at += 11) {
+        Ticket damaged = ticket;
+        damaged[at] ^= 0x10;
+        TlsPair pair;
+        pair.start(client, server, "localhost", damaged);
+        pair.run();
+        // Damage to the resumption secret itself is found by the PSK binder, as an error.
+        EXPECT_TRUE(pair.is_complete() || pair.server.error) << at;
+    }
+}
+
+TEST(TlsResumption, TicketsCanBeTurnedOffOnEitherSide) {
+    Credentials no_tickets = server_credentials();
+    no_tickets.session_tickets = false;
+    EXPECT_TRUE(connect(client_context(), server_context(no_tickets)).client.tickets.empty());
+    Credentials forgetful = client_credentials();
+    forgetful.session_tickets = false;
+    const TlsPair pair = connect(client_context(forgetful), server_context());
+    EXPECT_TRUE(pair.is_complete());
+    EXPECT_TRUE(pair.client.tickets.empty());
+}
+
+TEST(TlsResumption, EarlyDataKeysAgreeAndATicketIsGoodForThemOnce) {
+    Credentials client_settings = client_credentials();
+    Credentials server_settings = server_credentials();
+    client_settings.early_data = server_settings.early_data = true;
+    const auto client = client_context(client_settings);
+    const auto server = server_context(server_settings);
+    const Ticket ticket = first_ticket(client, server);
+
+    TlsPair first = connect(client, server, ticket);
+    ASSERT_TRUE(first.is_complete());
+    EXPECT_TRUE(first.client.session->info().early_data_accepted);
+    const auto sent = first.client.secrets.find({EncryptionLevel::kZeroRtt, Direction::kSend});
+    const auto read = first.server.secrets.find({EncryptionLevel::kZeroRtt, Direction::kReceive});
+    ASSERT_NE(sent, first.client.secrets.end());
+    ASSERT_NE(read, first.server.secrets.end());
+    EXPECT_EQ(sent->second, read->second);
+
+    TlsPair replay = connect(client, server, ticket);
+    EXPECT_TRUE(replay.is_complete());
+    EXPECT_FALSE(replay.client.session->info().early_data_accepted);
+    EXPECT_FALSE(replay.server.secrets.contains({EncryptionLevel::kZeroRtt, Direction::kReceive}));
+}
+
+TEST(TlsResumption, ThereAreNoEarlyDataKeysUnlessAskedFor) {
+    const auto client = client_context();
+    const auto server = server_context();
+    const TlsPair pair = connect(client, server, first_ticket(client, server));
+    EXPECT_TRUE(pair.client.session->info().resumed);
+    EXPECT_FALSE(pair.client.secrets.contains({EncryptionLevel::kZeroRtt, Direction::kSend}));
+}
+
+}  // namespace
+}  // namespace stoq::tls
