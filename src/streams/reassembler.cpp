@@ -18,7 +18,7 @@ constexpr std::size_t kMaxKeptBlocks = 64;
 //= 9000-2.2-1
 TransportResult<void> Reassembler::insert(std::uint64_t offset, ByteView data) {
     const std::uint64_t end = offset + data.size();
-    if (end <= contiguous_end_) return {};
+    if (data.empty() || end <= contiguous_end_) return {};
     if (offset < contiguous_end_) {
         data = data.subspan(static_cast<std::size_t>(contiguous_end_ - offset));
         offset = contiguous_end_;

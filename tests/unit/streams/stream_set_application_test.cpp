@@ -1,0 +1,272 @@
+#include <gtest/gtest.h>
+
+#include "support/stream_link.h"
+
+namespace stoq::streams {
+namespace {
+
+using test::pattern;
+using test::poll_all;
+using test::StreamPair;
+using test::take_packet;
+
+constexpr auto kBoth = Directionality::kBidirectional;
+constexpr auto kOne = Directionality::kUnidirectional;
+
+StreamSettings small_buffers() {
+    StreamSettings settings;
+    settings.send_buffer_per_stream = 1000;
+    settings.send_buffer_per_connection = 1500;
+    return settings;
+}
+
+TEST(StreamSetApplication, RequestAndResponse) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kBoth);
+    ASSERT_EQ(*pair.client.write(id, pattern(0, 5000)), 5000u);
+    ASSERT_TRUE(pair.client.finish(id));
+    pair.run();
+    std::vector<std::uint8_t> request;
+    for (auto view = pair.server.peek(id); view; view = pair.server.peek(id)) {
+        request.insert(request.end(), view->bytes.begin(), view->bytes.end());
+        ASSERT_TRUE(pair.server.consume(id, view->bytes.size()));
+        if (view->finished) break;
+    }
+    EXPECT_EQ(request, pattern(0, 5000));
+    ASSERT_TRUE(pair.server.write(id, pattern(0, 64)));
+    ASSERT_TRUE(pair.server.finish(id));
+    pair.run();
+    const auto response = pair.client.peek(id);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->bytes.size(), 64u);
+    EXPECT_TRUE(response->finished);
+    ASSERT_TRUE(pair.client.consume(id, 64));
+    poll_all(pair.client);
+    poll_all(pair.server);
+    EXPECT_EQ(pair.client.live_streams(), 0u);
+    EXPECT_EQ(pair.server.live_streams(), 0u);
+    EXPECT_EQ(pair.resources.blocks.in_use(), 0u);
+}
+
+TEST(StreamSetApplication, OpeningBeyondTheLimitWaitsForStreamsAvailable) {
+    StreamSettings server;
+    server.max_unidirectional_streams = 1;
+    StreamPair pair({}, server);
+    const StreamId id = *pair.client.open(kOne);
+    EXPECT_EQ(pair.client.open(kOne).error(), ApiError::kStreamLimit);
+    EXPECT_EQ(pair.client.open(kOne).error(), ApiError::kStreamLimit);
+    //= test 9000-4.6-5
+    //= test 9000-19.14-1
+    const auto packet = take_packet(pair.client);
+    ASSERT_EQ(packet.frames.size(), 1u);
+    EXPECT_EQ(packet.frames[0].kind, wire::SentFrameKind::kStreamsBlocked);
+    ASSERT_TRUE(pair.client.finish(id));
+    pair.run();
+    ASSERT_TRUE(pair.server.peek(id)->finished);
+    poll_all(pair.server);
+    pair.run();
+    const auto events = poll_all(pair.client);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kStreamsAvailable);
+    EXPECT_EQ(events[0].directionality, kOne);
+    EXPECT_TRUE(pair.client.open(kOne));
+}
+
+TEST(StreamSetApplication, WriteIsBoundedPerStreamAndPerConnection) {
+    StreamPair pair(small_buffers());
+    const StreamId first = *pair.client.open(kOne);
+    const StreamId second = *pair.client.open(kOne);
+    EXPECT_EQ(*pair.client.write(first, pattern(0, 1200)), 1000u);
+    EXPECT_EQ(*pair.client.write(first, pattern(0, 1)), 0u);
+    EXPECT_EQ(*pair.client.write(second, pattern(0, 700)), 500u);
+    EXPECT_EQ(pair.client.buffered_to_send(), 1500u);
+    EXPECT_TRUE(poll_all(pair.client).empty());
+    pair.run();
+    const auto events = poll_all(pair.client);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kWritable);
+    EXPECT_EQ(events[1].kind, StreamEventKind::kWritable);
+    EXPECT_NE(events[0].stream, events[1].stream);
+    EXPECT_EQ(pair.client.buffered_to_send(), 0u);
+}
+
+TEST(StreamSetApplication, WritableComesOnlyAfterAShortWrite) {
+    StreamPair pair(small_buffers());
+    const StreamId id = *pair.client.open(kOne);
+    EXPECT_EQ(*pair.client.write(id, pattern(0, 1000)), 1000u);
+    pair.run();
+    EXPECT_TRUE(poll_all(pair.client).empty());
+}
+
+TEST(StreamSetApplication, SharedBytesAreTakenWholeOrNotAtAll) {
+    StreamPair pair(small_buffers());
+    const StreamId id = *pair.client.open(kOne);
+    const auto bytes = SharedBytes::take(pattern(0, 5000));
+    EXPECT_EQ(*pair.client.write(id, bytes), 5000u);
+    EXPECT_EQ(*pair.client.write(id, bytes), 0u);
+    pair.run();
+    const auto events = poll_all(pair.client);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kWritable);
+    EXPECT_EQ(*pair.client.write(id, SharedBytes()), 0u);
+}
+
+TEST(StreamSetApplication, AllAcknowledgedIsToldOnce) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 100)));
+    ASSERT_TRUE(pair.client.finish(id));
+    const auto packet = take_packet(pair.client);
+    EXPECT_TRUE(poll_all(pair.client).empty());
+    acknowledge(pair.client, packet);
+    acknowledge(pair.client, packet);
+    const auto events = poll_all(pair.client);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kAllAcknowledged);
+    EXPECT_EQ(pair.client.live_streams(), 0u);
+    acknowledge(pair.client, packet);
+}
+
+TEST(StreamSetApplication, MisuseIsRefused) {
+    StreamPair pair;
+    const StreamId sending = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(sending, pattern(0, 1)));
+    pair.run();
+    EXPECT_EQ(pair.client.peek(sending).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.client.consume(sending, 0).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.client.stop_sending(sending, 0).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.server.write(sending, pattern(0, 1)).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.server.finish(sending).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.server.reset(sending, 0).error(), ApiError::kWrongDirection);
+    EXPECT_EQ(pair.server.consume(sending, 2).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(pair.client.set_priority(sending, 8, false).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(pair.client.reset(sending, UINT64_MAX).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(pair.server.stop_sending(sending, UINT64_MAX).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(pair.client.write(StreamId(400), pattern(0, 1)).error(), ApiError::kUnknownStream);
+    EXPECT_EQ(pair.server.write(StreamId(0), pattern(0, 1)).error(), ApiError::kUnknownStream);
+    ASSERT_TRUE(pair.client.finish(sending));
+    EXPECT_EQ(pair.client.write(sending, pattern(0, 1)).error(), ApiError::kStreamFinished);
+    EXPECT_EQ(pair.client.finish(sending).error(), ApiError::kStreamFinished);
+}
+
+TEST(StreamSetApplication, ResetReachesThePeerAndEndsTheStream) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 10'000)));
+    StreamPair::transfer(pair.client, pair.server, Instant());
+    ASSERT_TRUE(pair.client.reset(id, 12));
+    EXPECT_EQ(pair.client.buffered_to_send(), 0u);
+    pair.run();
+    const auto events = poll_all(pair.server);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[1].kind, StreamEventKind::kResetReceived);
+    EXPECT_EQ(events[1].code, 12u);
+    EXPECT_EQ(pair.client.live_streams(), 0u);
+    EXPECT_EQ(pair.server.live_streams(), 0u);
+    EXPECT_EQ(pair.resources.blocks.in_use(), 0u);
+}
+
+TEST(StreamSetApplication, StopSendingMakesThePeerReset) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 100)));
+    pair.run();
+    //= test 9000-3.5-1
+    ASSERT_TRUE(pair.server.stop_sending(id, 21));
+    EXPECT_EQ(pair.server.peek(id).error(), ApiError::kStreamReset);
+    pair.run();
+    const auto events = poll_all(pair.client);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kStopReceived);
+    EXPECT_EQ(events[0].code, 21u);
+    EXPECT_EQ(pair.client.write(id, pattern(0, 1)).error(), ApiError::kUnknownStream);
+    poll_all(pair.server);
+    EXPECT_EQ(pair.server.live_streams(), 0u);
+}
+
+TEST(StreamSetApplication, StopSendingAfterTheEndNeedsNoFrame) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 100)));
+    ASSERT_TRUE(pair.client.finish(id));
+    pair.run();
+    poll_all(pair.server);
+    ASSERT_TRUE(pair.server.stop_sending(id, 21));
+    EXPECT_EQ(pair.server.live_streams(), 0u);
+    for (const auto& frame : take_packet(pair.server).frames) {
+        EXPECT_NE(frame.kind, wire::SentFrameKind::kStopSending);
+    }
+}
+
+TEST(StreamSetApplication, OneDirectionEndsWithoutTheOther) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kBoth);
+    ASSERT_TRUE(pair.client.reset(id, 1));
+    pair.run();
+    poll_all(pair.server);
+    poll_all(pair.client);
+    //= test 9000-4.4-1
+    ASSERT_TRUE(pair.server.write(id, pattern(0, 3000)));
+    ASSERT_TRUE(pair.server.finish(id));
+    pair.run();
+    EXPECT_TRUE(pair.client.peek(id)->finished);
+}
+
+TEST(StreamSetApplication, WritingBeforeLimitsAreKnownWaitsForThem) {
+    StreamResources resources(1 << 20);
+    StreamSet client(Role::kClient, {}, resources);
+    EXPECT_EQ(client.open(kBoth).error(), ApiError::kStreamLimit);
+    client.set_peer_limits({.max_streams_bidi = 1});
+    EXPECT_EQ(poll_all(client).at(0).kind, StreamEventKind::kStreamsAvailable);
+    const StreamId id = *client.open(kBoth);
+    ASSERT_EQ(*client.write(id, pattern(0, 100)), 100u);
+    client.set_peer_limits({.max_data = 1000, .max_stream_data_bidi_remote = 60});
+    const auto packet = take_packet(client);
+    ASSERT_EQ(packet.frames.size(), 1u);
+    EXPECT_EQ(packet.frames[0].kind, wire::SentFrameKind::kStream);
+    EXPECT_EQ(packet.frames[0].length, 60u);
+}
+
+TEST(StreamSetApplication, LimitsNeverShrink) {
+    StreamResources resources(1 << 20);
+    StreamSet client(Role::kClient, {}, resources);
+    client.set_peer_limits({.max_data = 100, .max_stream_data_uni = 100, .max_streams_uni = 2});
+    client.set_peer_limits({.max_data = 50, .max_stream_data_uni = 50, .max_streams_uni = 1});
+    ASSERT_TRUE(client.open(kOne));
+    const auto id = client.open(kOne);
+    ASSERT_TRUE(id);
+    ASSERT_TRUE(client.write(*id, pattern(0, 100)));
+    EXPECT_EQ(take_packet(client).frames.at(0).length, 100u);
+}
+
+TEST(StreamSetApplication, RejectedZeroRttSendsEverythingAgain) {
+    StreamResources resources(1 << 20);
+    StreamSet client(Role::kClient, {}, resources);
+    client.set_peer_limits({.max_data = 1000, .max_stream_data_uni = 1000, .max_streams_uni = 2});
+    const StreamId first = *client.open(kOne);
+    const StreamId second = *client.open(kOne);
+    ASSERT_TRUE(client.write(first, pattern(0, 500)));
+    ASSERT_TRUE(client.write(second, pattern(0, 500)));
+    ASSERT_TRUE(client.finish(second));
+    EXPECT_EQ(take_packet(client).frames.size(), 2u);
+    EXPECT_FALSE(client.has_pending());
+
+    client.on_zero_rtt_rejected();
+    EXPECT_FALSE(client.has_pending());
+    // The new server allows one stream only.
+    client.set_peer_limits({.max_data = 2000, .max_stream_data_uni = 2000, .max_streams_uni = 1});
+    const auto again = take_packet(client);
+    ASSERT_EQ(again.frames.size(), 1u);
+    EXPECT_EQ(again.frames[0].id, first.value());
+    EXPECT_EQ(again.frames[0].offset, 0u);
+    EXPECT_EQ(again.frames[0].length, 500u);
+    EXPECT_FALSE(client.has_pending());
+    client.on_max_streams({.directionality = kOne, .maximum = 2});
+    const auto held = take_packet(client);
+    ASSERT_EQ(held.frames.size(), 1u);
+    EXPECT_EQ(held.frames[0].id, second.value());
+    EXPECT_TRUE(held.frames[0].fin);
+}
+
+}  // namespace
+}  // namespace stoq::streams
