@@ -233,24 +233,25 @@ TEST(UdpDatapath, DropsOfAFullReceiveBufferAreToldFromLoss) {
     const auto sender = open("127.0.0.1:0");
     ASSERT_TRUE(receiver->capabilities().drop_counter);
     constexpr std::uint64_t kBurst = 200;
-    std::uint64_t sent = 0;
-    for (std::uint64_t i = 0; i < kBurst; ++i) {
-        queue(*sender, pattern(1200), {.remote = receiver->local_address()});
-        sent += sender->flush().sent_datagrams;
-    }
-    ASSERT_EQ(sent, kBurst);
-    // The kernel tells the total with the first datagram that it queues after the drops.
-    const Instant end = now() + kPatience;
     const DatapathCounters& counters = receiver->counters();
-    while (counters.received_datagrams + counters.receive_buffer_drops < sent && now() < end) {
-        while (!receiver->receive_batch().empty()) receiver->recycle();
-        queue(*sender, pattern(10), {.remote = receiver->local_address()});
-        sent += sender->flush().sent_datagrams;
-        receiver->wait(std::chrono::milliseconds(100), nullptr);
-        while (!receiver->receive_batch().empty()) receiver->recycle();
+    std::uint64_t sent = 0;
+    for (std::uint64_t round = 1; round <= 3; ++round) {
+        for (std::uint64_t i = 0; i < kBurst; ++i) {
+            queue(*sender, pattern(1200), {.remote = receiver->local_address()});
+            sent += sender->flush().sent_datagrams;
+        }
+        // The kernel tells the total with the first datagram that it queues after the drops.
+        const Instant end = now() + kPatience;
+        while (counters.received_datagrams + counters.receive_buffer_drops < sent && now() < end) {
+            while (!receiver->receive_batch().empty()) receiver->recycle();
+            queue(*sender, pattern(10), {.remote = receiver->local_address()});
+            sent += sender->flush().sent_datagrams;
+            receiver->wait(std::chrono::milliseconds(100), nullptr);
+            while (!receiver->receive_batch().empty()) receiver->recycle();
+        }
+        EXPECT_EQ(counters.received_datagrams + counters.receive_buffer_drops, sent);
+        EXPECT_GT(counters.receive_buffer_drops, round * kBurst / 2);
     }
-    EXPECT_EQ(counters.received_datagrams + counters.receive_buffer_drops, sent);
-    EXPECT_GT(counters.receive_buffer_drops, kBurst / 2);
 }
 
 }  // namespace
