@@ -65,16 +65,16 @@ void LocalConnectionIds::add(const ConnectionIdSource& source, Delivery delivery
     push_change(true, id);
 }
 
-// Short ids can repeat by chance.
+// Short ids can repeat by chance; a generator that always repeats is broken.
 wire::ConnectionId LocalConnectionIds::generate_unused(const ConnectionIdSource& source) const {
     //= 9000-5.1-2
     constexpr int kMaxAttempts = 100;
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-        const wire::ConnectionId id = source.generator.generate(source.random);
-        if (id != handshake_id_ && !sequence_of(id)) return id;
+    wire::ConnectionId id = source.generator.generate(source.random);
+    for (int attempt = 0; sequence_of(id) || id == handshake_id_; ++attempt) {
+        STOQ_CHECK(attempt < kMaxAttempts);
+        id = source.generator.generate(source.random);
     }
-    STOQ_CHECK(!"the connection ID generator repeats itself");
-    return {};
+    return id;
 }
 
 void LocalConnectionIds::write_new_connection_ids(wire::PayloadWriter& writer) {
