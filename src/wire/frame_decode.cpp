@@ -84,7 +84,7 @@ Reason decode_new_token(Fields& fields, Frame& out) {
     return accept(fields, out, NewTokenFrame{token});
 }
 
-Reason decode_stream(Fields& fields, std::uint64_t type, Frame& out) {
+inline Reason decode_stream(Fields& fields, std::uint64_t type, Frame& out) {
     const StreamId id = fields.stream_id();
     const std::uint64_t offset = (type & kStreamOffsetBit) != 0 ? fields.varint() : 0;
     const ByteView data = (type & kStreamLengthBit) != 0 ? fields.counted_bytes() : fields.rest();
@@ -218,22 +218,23 @@ TransportResult<std::uint64_t> decode_type(ByteReader& reader, PacketType packet
     return *type;
 }
 
-// Nearly every frame of a bulk transfer; its rule is known without a look at the table.
-bool is_stream_in_one_rtt(const ByteReader& reader, PacketType packet) {
-    return packet == PacketType::kOneRtt && !reader.empty() &&
-           (*reader.position() & 0xf8) == frame_type::kStream;
+// A known type of one byte, permitted here: true of every frame of RFC 9000 that is in its place.
+bool has_plain_type(const ByteReader& reader, PacketType packet) {
+    if (reader.empty() || *reader.position() >= detail::kDirectTypes) return false;
+    const FrameRule* rule = find_frame_rule(*reader.position());
+    return rule != nullptr && rule->allowed_in(packet);
 }
 
 }  // namespace
 
 TransportResult<Frame> decode_frame(ByteReader& reader, PacketType packet) {
-    TransportResult<Frame> result(std::in_place);
+    // Any small frame whose value is not known in advance: for a constant one, the compiler would
+    // first zero every byte of the result.
+    TransportResult<Frame> result(std::in_place, PaddingFrame{reader.remaining()});
     Fields fields(reader);
     std::uint64_t type = 0;
-    Reason reason = Reason::kNone;
-    if (is_stream_in_one_rtt(reader, packet)) [[likely]] {
+    if (has_plain_type(reader, packet)) [[likely]] {
         type = fields.byte();
-        reason = decode_stream(fields, type, *result);
     } else {
         const auto permitted = decode_type(reader, packet);
         if (!permitted) {
@@ -241,10 +242,10 @@ TransportResult<Frame> decode_frame(ByteReader& reader, PacketType packet) {
             return result;
         }
         type = *permitted;
-        reason = type >= frame_type::kStream && type <= frame_type::kStreamLast
-                     ? decode_stream(fields, type, *result)
-                     : decode_body(fields, type, *result);
     }
+    const bool is_stream = type >= frame_type::kStream && type <= frame_type::kStreamLast;
+    const Reason reason =
+        is_stream ? decode_stream(fields, type, *result) : decode_body(fields, type, *result);
     if (reason != Reason::kNone) [[unlikely]] {
         result = std::unexpected(error_in(type, TransportErrorCode::kFrameEncodingError, reason));
     }

@@ -1,7 +1,5 @@
 #include "wire/packet_header.h"
 
-#include "base/check.h"
-#include "wire/packet_number_codec.h"
 #include "wire/varint.h"
 
 namespace stoq::wire {
@@ -92,12 +90,6 @@ bool write_connection_id(ByteWriter& writer, const ConnectionId& id) {
     return writer.write(static_cast<std::uint8_t>(id.length())) && writer.write_bytes(id.view());
 }
 
-// The low two bits of the first byte, and room check for one to four bytes.
-std::uint8_t packet_number_bits(std::size_t length) {
-    STOQ_CHECK(length >= 1 && length <= kMaxPacketNumberLength);
-    return static_cast<std::uint8_t>(length - 1);
-}
-
 }  // namespace
 
 Result<ReceivedPacket, DropReason> decode_packet(Bytes rest, std::size_t connection_id_length,
@@ -114,12 +106,13 @@ std::optional<LongHeaderLayout> encode_long_header(ByteWriter& writer, const Lon
                                                    std::size_t packet_number_length) {
     const VersionRule* rule = find_version(header.version);
     STOQ_CHECK(rule != nullptr);
+    STOQ_CHECK(packet_number_length >= 1 && packet_number_length <= kMaxPacketNumberLength);
     const std::size_t start = writer.written();
     // The reserved bits stay zero until the packet is protected.
     //= 9000-17.2-8
-    const auto first_byte = static_cast<std::uint8_t>(
-        kHeaderFormBit | (header.fixed_bit ? kFixedBit : 0) | long_type_bits(*rule, header.type) |
-        packet_number_bits(packet_number_length));
+    const auto first_byte =
+        static_cast<std::uint8_t>(kHeaderFormBit | (header.fixed_bit ? kFixedBit : 0) |
+                                  long_type_bits(*rule, header.type) | (packet_number_length - 1));
     const bool with_token = header.type == PacketType::kInitial;
     if (writer.write(first_byte) && writer.write(header.version) &&
         write_connection_id(writer, header.destination) &&
@@ -139,21 +132,6 @@ std::optional<LongHeaderLayout> encode_long_header(ByteWriter& writer, const Lon
 void patch_length(Bytes packet, const LongHeaderLayout& layout, std::size_t length) {
     ByteWriter writer(packet.subspan(layout.length_field_offset));
     STOQ_CHECK(encode_varint(writer, length, 2));
-}
-
-std::optional<std::size_t> encode_short_header(ByteWriter& writer, const ShortHeader& header,
-                                               PacketNumber packet_number,
-                                               std::size_t packet_number_length) {
-    const ByteView id = header.destination.view();
-    if (writer.remaining() < 1 + id.size() + packet_number_length) return std::nullopt;
-    //= 9000-17.3.1-2
-    const auto first_byte = static_cast<std::uint8_t>(
-        (header.fixed_bit ? kFixedBit : 0) | (header.spin ? kSpinBit : 0) |
-        (header.key_phase ? kKeyPhaseBit : 0) | packet_number_bits(packet_number_length));
-    static_cast<void>(writer.write(first_byte));
-    static_cast<void>(writer.write_bytes(id));
-    static_cast<void>(encode_packet_number(writer, packet_number, packet_number_length));
-    return 1 + id.size();
 }
 
 }  // namespace stoq::wire

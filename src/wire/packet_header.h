@@ -8,10 +8,12 @@
 #include <variant>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/drop_reason.h"
 #include "base/packet_number.h"
 #include "stoq/error.h"
 #include "wire/connection_id.h"
+#include "wire/packet_number_codec.h"
 #include "wire/packet_type.h"
 #include "wire/retry_packet.h"
 #include "wire/version.h"
@@ -49,6 +51,22 @@ struct ProtectedPacket {
 using ReceivedPacket =
     std::variant<ProtectedPacket, VersionNegotiationPacket, RetryPacket, UnsupportedVersionPacket>;
 
+namespace detail {
+
+// One return, of a local: built where the caller wants it, because moving it there would cost more
+// than all the rest. (And `type` is an argument so that the compiler does not take the packet for a
+// constant, to be copied from a block of zeros.)
+inline Result<ProtectedPacket, DropReason> short_header_packet(PacketType type, Bytes rest,
+                                                               std::size_t connection_id_length) {
+    Result<ProtectedPacket, DropReason> packet(std::in_place, type);
+    packet->destination.assign(rest.subspan(1, connection_id_length));
+    packet->bytes = rest;
+    packet->packet_number_offset = 1 + connection_id_length;
+    return packet;
+}
+
+}  // namespace detail
+
 // A short header packet always takes the whole rest of its datagram.
 inline Result<ProtectedPacket, DropReason> decode_short_header(
     Bytes rest, std::size_t connection_id_length, FixedBit fixed_bit = FixedBit::kRequired) {
@@ -57,13 +75,10 @@ inline Result<ProtectedPacket, DropReason> decode_short_header(
     if ((rest[0] & kFixedBit) == 0 && fixed_bit == FixedBit::kRequired) {
         return std::unexpected(DropReason::kFixedBitClear);
     }
-    const auto id = ConnectionId::from(rest.subspan(1, connection_id_length));
-    if (!id) return std::unexpected(DropReason::kBadConnectionIdLength);
-    Result<ProtectedPacket, DropReason> packet(std::in_place);
-    packet->destination = *id;
-    packet->bytes = rest;
-    packet->packet_number_offset = 1 + connection_id_length;
-    return packet;
+    if (connection_id_length > kMaxConnectionIdLength) {
+        return std::unexpected(DropReason::kBadConnectionIdLength);
+    }
+    return detail::short_header_packet(PacketType::kOneRtt, rest, connection_id_length);
 }
 
 // The next packet of a datagram of which `rest` is left. A caller loops while bytes are left: a
@@ -126,8 +141,21 @@ struct ShortHeader {
 
 // The offset of the packet number from the first byte of the packet. Nothing, and nothing written,
 // when it does not fit.
-std::optional<std::size_t> encode_short_header(ByteWriter& writer, const ShortHeader& header,
-                                               PacketNumber packet_number,
-                                               std::size_t packet_number_length);
+inline std::optional<std::size_t> encode_short_header(ByteWriter& writer, const ShortHeader& header,
+                                                      PacketNumber packet_number,
+                                                      std::size_t packet_number_length) {
+    STOQ_CHECK(packet_number_length >= 1 && packet_number_length <= kMaxPacketNumberLength);
+    const ByteView id = header.destination.view();
+    const auto room = writer.reserve(1 + id.size() + packet_number_length);
+    if (!room) return std::nullopt;
+    // The reserved bits stay zero until the packet is protected.
+    //= 9000-17.3.1-2
+    (*room)[0] = static_cast<std::uint8_t>(
+        (header.fixed_bit ? kFixedBit : 0) | (header.spin ? kSpinBit : 0) |
+        (header.key_phase ? kKeyPhaseBit : 0) | (packet_number_length - 1));
+    detail::copy_connection_id(room->data() + 1, id.data(), id.size());
+    store_packet_number(room->data() + 1 + id.size(), packet_number, packet_number_length);
+    return 1 + id.size();
+}
 
 }  // namespace stoq::wire
