@@ -213,7 +213,7 @@ build_openssl() (
     # openssldir is Debian's, so that the default verify paths are the system's trust store.
     logged "$work/configure.log" ./Configure "$(openssl_platform)" no-shared no-module no-legacy no-tests no-docs \
         zlib enable-zstd --prefix="$prefix" --libdir=lib --openssldir=/usr/lib/ssl
-    logged "$work/make.log" nice make -j"$(nproc)"
+    logged "$work/make.log" make -j"$(nproc)"
     rm -rf "$prefix"
     logged "$work/install.log" make install_sw
     echo "$version" >"$prefix/.complete"
