@@ -114,7 +114,10 @@ struct TlsPair {
 
     // Until nobody has anything to say.
     void run() {
-        while (move(Role::kClient) | move(Role::kServer)) {
+        bool moved = true;
+        while (moved) {
+            const bool from_client = move(Role::kClient);
+            moved = move(Role::kServer) || from_client;
         }
     }
 
