@@ -31,6 +31,7 @@ void ReceiveWindow::tune(const Tuning& tuning) {
 
 bool SendWindow::raise(std::uint64_t limit) {
     //= 9000-4.1-3
+    //= 9000-13.3-5
     if (limit <= limit_) return false;
     limit_ = limit;
     return true;

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxKeptChunks = 64;
 
 }  // namespace
 
+//= 9000-2.2-3
 void SendBuffer::append(ByteView bytes) {
     while (!bytes.empty()) {
         const std::size_t taken = fill_last_block(bytes);

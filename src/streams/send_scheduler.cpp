@@ -76,6 +76,7 @@ bool SendScheduler::write_stream_frames(wire::PayloadWriter& writer, ControlQueu
     //= 9000-13.3-4
     if (!write_repairs(writer)) return writer.written() > before;
     while (ReadyQueue* const queue = first_ready()) {
+        //= 9000-19.9-1
         if (window_.available() == 0) break;
         if (!writer.empty() && writer.remaining() < kMinimumRoom) break;
         Stream& stream = *queue->front();

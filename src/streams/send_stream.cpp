@@ -8,7 +8,6 @@
 
 namespace stoq::streams {
 
-using wire::SentFrame;
 using wire::SentFrameKind;
 
 void SendStream::open(StreamId id, std::uint64_t peer_limit) {
@@ -29,6 +28,7 @@ bool SendStream::is_sending() const {
 }
 
 std::optional<ApiError> SendStream::refusal() const {
+    //= 9000-4.5-2
     if (is_sending() && !fin_requested_) return std::nullopt;
     return stopped_ ? ApiError::kStreamReset : ApiError::kStreamFinished;
 }

@@ -56,8 +56,8 @@ struct Stream {
     bool sends = false;     // there is a sending part
     bool receives = false;  // there is a receiving part
     std::uint8_t urgency = kDefaultUrgency;
-    bool incremental = false;
-    bool held = false;  // opened in 0-RTT beyond the limit that holds now
+    bool incremental = true;  // taking turns, so that no stream starves by default
+    bool held = false;        // opened in 0-RTT beyond the limit that holds now
     bool readable_announced = false;
 
     FlagSet<StreamControl> controls;

@@ -145,6 +145,7 @@ void StreamSet::withdraw(Stream& stream, StreamNotice notice) {
 }
 
 void StreamSet::forget_if_done(Stream& stream) {
+    //= 9000-4.4-1
     if (!stream.notices.empty()) return;
     if (stream.sends && !stream.send.is_terminal()) return;
     if (stream.receives && !stream.receive.is_terminal()) return;

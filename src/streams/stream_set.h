@@ -72,6 +72,7 @@ public:
     // @error kInvalidArgument when fewer bytes are readable; kStreamReset.
     ApiResult<void> consume(StreamId id, std::size_t length);
     ApiResult<void> stop_sending(StreamId id, std::uint64_t code);
+    // Lower urgency goes first; a new stream has 3 and is incremental, so that none starves.
     // @error kInvalidArgument when urgency exceeds 7.
     ApiResult<void> set_priority(StreamId id, std::uint8_t urgency, bool incremental);
 

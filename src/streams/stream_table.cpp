@@ -110,7 +110,8 @@ Stream* StreamTable::create(StreamId id) {
     stream->sends = !id.is_unidirectional() || is_ours(id);
     stream->receives = !id.is_unidirectional() || !is_ours(id);
     stream->urgency = kDefaultUrgency;
-    stream->incremental = stream->held = stream->readable_announced = false;
+    stream->incremental = true;
+    stream->held = stream->readable_announced = false;
     stream->controls = {};
     stream->notices = {};
     if (stream->sends) stream->send.open(id, send_limit_of(id));

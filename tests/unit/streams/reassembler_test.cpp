@@ -76,6 +76,7 @@ TEST_F(ReassemblerTest, GapIsFilledInAnyOrder) {
     insert(0, slice(0, 500));
     EXPECT_EQ(reassembler.readable(), 1000u);
     insert(1000, slice(1000, 1000));
+    //= test 9000-2.2-1
     EXPECT_EQ(reassembler.readable(), 3000u);
     EXPECT_EQ(read_all(), pattern(0, 3000));
     EXPECT_EQ(pool.in_use(), 0u);

@@ -192,6 +192,15 @@ TEST_F(ReceiveStreamTest, StopSendingDiscardsNowAndLater) {
     EXPECT_EQ(pool.in_use(), 0u);
 }
 
+TEST_F(ReceiveStreamTest, StopSendingAfterResetIsPointless) {
+    ASSERT_TRUE(stream.on_reset_stream(1, 50));
+    std::uint64_t discarded = 0;
+    //= test 9000-3.5-7
+    EXPECT_FALSE(stream.stop_sending(2, discarded));
+    EXPECT_FALSE(stream.wants_stop_sending());
+    EXPECT_EQ(discarded, 0u);
+}
+
 TEST_F(ReceiveStreamTest, ResetAfterStopSendingNeedsNoTelling) {
     receive(0, 100);
     std::uint64_t discarded = 0;

@@ -64,6 +64,16 @@ TEST_F(SendSchedulerTest, IncrementalStreamsTakeTurnsByPacket) {
     EXPECT_EQ(next_packet(), Ids{second.value()});
 }
 
+TEST_F(SendSchedulerTest, NewStreamTakesItsTurnBesideABulkStream) {
+    const StreamId bulk = *pair.client.open(Directionality::kUnidirectional);
+    ASSERT_TRUE(pair.client.write(bulk, pattern(0, 100'000)));
+    EXPECT_EQ(next_packet(), Ids{bulk.value()});
+    const StreamId small = *pair.client.open(Directionality::kUnidirectional);
+    ASSERT_TRUE(pair.client.write(small, pattern(0, 64)));
+    EXPECT_EQ(next_packet(), Ids{bulk.value()});
+    EXPECT_EQ(next_packet(), (Ids{small.value(), bulk.value()}));
+}
+
 TEST_F(SendSchedulerTest, ChangedPriorityTakesEffectAtOnce) {
     const StreamId first = open_with(3000);
     const StreamId second = open_with(3000);

@@ -101,6 +101,7 @@ TEST_F(SendStreamTest, EveryEventInEveryState) {
          [](SendStream& s) { s.reset(7); },
          {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived}},
         //= test 9000-3.5-2
+        //= test 9000-3.5-3
         {"STOP_SENDING",
          [](SendStream& s) { s.on_stop_sending(7); },
          {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived}},
@@ -229,6 +230,7 @@ TEST_F(SendStreamTest, LostTailCarriesTheFinAgain) {
     EXPECT_EQ(second->offset, first->data.size());
     EXPECT_TRUE(second->fin);
     EXPECT_FALSE(stream.has_repair());
+    //= test 9000-2.2-3
     EXPECT_EQ(std::vector(second->data.begin(), second->data.end()),
               pattern(second->offset, 300 - second->offset));
 }

@@ -145,6 +145,7 @@ TEST(StreamSetApplication, MisuseIsRefused) {
     EXPECT_EQ(pair.client.write(StreamId(400), pattern(0, 1)).error(), ApiError::kUnknownStream);
     EXPECT_EQ(pair.server.write(StreamId(0), pattern(0, 1)).error(), ApiError::kUnknownStream);
     ASSERT_TRUE(pair.client.finish(sending));
+    //= test 9000-4.5-2
     EXPECT_EQ(pair.client.write(sending, pattern(0, 1)).error(), ApiError::kStreamFinished);
     EXPECT_EQ(pair.client.finish(sending).error(), ApiError::kStreamFinished);
 }

@@ -94,6 +94,7 @@ TEST_F(StreamSetPacketsTest, LostStopSendingIsSentAgainWhileItMatters) {
     send(pair.client, pair.server);
     ASSERT_TRUE(pair.server.stop_sending(id, 3));
     const StreamPacket first = take_packet(pair.server);
+    //= test 9000-3.3-3
     EXPECT_EQ(kinds(first), Kinds{SentFrameKind::kStopSending});
     test::lose(pair.server, first);
     const StreamPacket second = take_packet(pair.server);
