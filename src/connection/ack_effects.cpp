@@ -7,8 +7,8 @@ namespace stoq::connection {
 void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now) {
     for (const wire::SentFrame& frame : outcome.acked) on_frame_acked(frame, space, now);
     if (outcome.acked_packets > 0) {
-        paths_.active().mtu.on_datagram_acked(outcome.acked_bytes / outcome.acked_packets,
-                                              outcome.largest_acked_sent_time);
+        paths_.active().mtu.on_datagram_acked(outcome.largest_packet.bytes,
+                                              outcome.largest_packet.time_sent);
     }
     apply(outcome.lost, space, now);
     if (outcome.spurious_packets > 0) {
@@ -45,7 +45,7 @@ void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace, Instan
                           .bytes_in_flight = recovery_.bytes_in_flight(),
                           .persistent_congestion = lost.persistent_congestion});
     const path::MtuOutcome mtu =
-        paths_.active().mtu.on_datagram_lost(lost.bytes / lost.packets, lost.latest_sent_time, now);
+        paths_.active().mtu.on_datagram_lost(lost.largest.bytes, lost.largest.time_sent, now);
     if (mtu.changed) on_datagram_size_changed(mtu, now);
 }
 

@@ -79,7 +79,7 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
     local_ids_.set_peer_limit(parameters.active_connection_id_limit);
     recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
     const path::MtuOutcome mtu =
-        paths_.active().mtu.limit(static_cast<std::size_t>(parameters.max_udp_payload_size));
+        paths_.limit_datagram_size(static_cast<std::size_t>(parameters.max_udp_payload_size));
     if (mtu.changed) on_datagram_size_changed(mtu, now);
     if (parameters.stateless_reset_token) {
         remote_ids_.set_handshake_reset_token(*parameters.stateless_reset_token);

@@ -46,6 +46,7 @@ std::size_t MtuDiscovery::next_candidate() const {
 
 void MtuDiscovery::on_probe_sent(std::size_t size) {
     candidate_ = size;
+    largest_probed_ = std::max(largest_probed_, size);
     probe_outstanding_ = true;
 }
 
@@ -55,8 +56,9 @@ MtuOutcome MtuDiscovery::on_probe_acked(std::size_t size, Instant now) {
         candidate_ = 0;
         probes_lost_ = 0;
     }
-    // A late acknowledgement of a probe that was given up is as good as any.
-    if (size <= current_ || size > cap_) return {};
+    // A late acknowledgement of a probe that was given up is as good as any; one of another path
+    // says nothing about this one.
+    if (size <= current_ || size > cap_ || size > largest_probed_) return {};
     current_ = size;
     upper_ = std::max(upper_, size);
     forget_suspicion();
@@ -113,6 +115,7 @@ MtuOutcome MtuDiscovery::fall_back() {
     // Search at once: where the suspicion was wrong the first probe repairs it.
     upper_ = cap_;
     candidate_ = 0;
+    largest_probed_ = 0;
     probes_lost_ = 0;
     probe_outstanding_ = false;
     raise_at_ = kNever;

@@ -51,6 +51,8 @@ public:
     void on_probe_sent(std::size_t size);
     MtuOutcome on_probe_acked(std::size_t size, Instant now);
     void on_probe_lost(std::size_t size, Instant now);
+    // What became of the probe on its way will not be reported: another path was in use meanwhile.
+    void forget_probe() { probe_outstanding_ = false; }
 
     // --- Ordinary packets: black-hole detection ---
 
@@ -77,6 +79,7 @@ private:
     std::size_t upper_;          // nothing above is searched for now
     std::size_t cap_;            // nothing above is ever searched for
     std::size_t candidate_ = 0;  // size being probed, 0: none
+    std::size_t largest_probed_ = 0;
     Duration raise_interval_;
     Instant raise_at_ = kNever;
 

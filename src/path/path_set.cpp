@@ -41,11 +41,13 @@ void PathSet::on_handshake_address_validated() {
     paths_[kInitialPath].validator.set_validated();
 }
 
-void PathSet::limit_datagram_size(std::size_t max_size) {
+MtuOutcome PathSet::limit_datagram_size(std::size_t max_size) {
     const std::size_t limit = std::max(max_size, kBaseDatagramSize);
     settings_.mtu.initial_size = std::min(settings_.mtu.initial_size, limit);
     settings_.mtu.max_size = std::min(settings_.mtu.max_size, limit);
+    const MtuOutcome outcome = active().mtu.limit(limit);
     for_each([limit](PathIndex, PathState& path) { path.mtu.limit(limit); });
+    return outcome;
 }
 
 // --- Receiving ---
@@ -136,6 +138,7 @@ Migration PathSet::switch_to(PathIndex path) {
         to.mtu = from.mtu;
     } else {
         to.ecn.take_over(from.ecn, settings_.ecn);
+        to.mtu.forget_probe();
     }
     const Migration migration{active_, path, keep};
     active_ = path;

@@ -80,8 +80,9 @@ public:
     void on_handshake_confirmed();
     // The initial path's peer has proved its address: Handshake packet, token.
     void on_handshake_address_validated();
-    // The peer's max_udp_payload_size, for the paths that are there and those that come.
-    void limit_datagram_size(std::size_t max_size);
+    // The peer's max_udp_payload_size, for the paths that are there and those that come. What it
+    // changed of the path in use.
+    MtuOutcome limit_datagram_size(std::size_t max_size);
     // Refuse to follow the peer (we sent disable_active_migration).
     void disable_migration() { migration_allowed_ = false; }
 

@@ -164,6 +164,7 @@ bool LossRecovery::acknowledge(Space& space, std::uint64_t number, AckOutcome& o
 void LossRecovery::count_acknowledged(const SentPacket& packet, AckOutcome& outcome, Instant now) {
     ++outcome.acked_packets;
     outcome.acked_bytes += packet.bytes;
+    outcome.largest_packet.note(packet.bytes, packet.time_sent);
     delivery_.on_acknowledged(packet, now);
 }
 
@@ -228,6 +229,7 @@ void LossRecovery::declare_lost(Space& space, std::uint64_t number, LossInfo& in
     ++info.packets;
     info.bytes += packet.bytes;
     info.latest_sent_time = std::max(info.latest_sent_time, packet.time_sent);
+    info.largest.note(packet.bytes, packet.time_sent);
     delivery_.on_lost(packet.bytes);
     //= 9002-7.6.2-1
     if (packet.ack_eliciting) extend_lost_run(space, number, info);

@@ -38,6 +38,17 @@ struct RecoverySettings {
     std::size_t max_tracked_packets = 128 * 1024;
 };
 
+// The largest of some packets and, of those as large, the one sent last. What a path carries is
+// judged by it: an average over packets of all sizes would tell nothing.
+struct LargestPacket {
+    std::uint32_t bytes = 0;  // 0: there was none
+    Instant time_sent{};
+
+    void note(std::uint32_t size, Instant sent) {
+        if (size > bytes || (size == bytes && sent > time_sent)) *this = {size, sent};
+    }
+};
+
 // What was declared lost. Bytes and packets count what was in flight on the current path, and
 // leave MTU probes out; frames are those of every lost packet, MTU probes and other paths included.
 struct LossInfo {
@@ -45,6 +56,7 @@ struct LossInfo {
     std::uint64_t bytes = 0;
     std::uint32_t packets = 0;
     Instant latest_sent_time{};  // of the lost packets, meaningful when packets > 0
+    LargestPacket largest;       // of the same packets
     bool persistent_congestion = false;
 
     bool congestion() const { return packets > 0; }
@@ -65,6 +77,7 @@ struct AckOutcome {
     // In flight on the current path.
     std::uint64_t acked_bytes = 0;
     std::uint32_t acked_packets = 0;
+    LargestPacket largest_packet;  // of the same packets
     std::uint64_t bytes_in_flight_before = 0;
     // When the newest of them, in flight or not, was sent; meaningful when one was of this path.
     Instant largest_acked_sent_time{};

@@ -128,6 +128,13 @@ TEST(MtuDiscovery, TheSearchIsRepeatedAfterTheInterval) {
     EXPECT_EQ(discovery.datagram_size(), 1452u);
 }
 
+TEST(MtuDiscovery, AnAckOfAProbeThatAnotherPathSentIsIgnored) {
+    MtuDiscovery discovery = enabled(1200, 1452);
+    EXPECT_FALSE(discovery.on_probe_acked(1452, kStart).changed);
+    EXPECT_EQ(discovery.datagram_size(), 1200u);
+    EXPECT_EQ(discovery.probe_size_to_send(kStart), 1452u);
+}
+
 // --- Black holes ---
 
 // A sender of large datagrams and, in between, small ones, over a path that drops by size and at

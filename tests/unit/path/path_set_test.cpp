@@ -277,11 +277,20 @@ TEST(PathSet, EcnIsTestedAgainOnANewPathAndNotAfterARebinding) {
 
 TEST(PathSet, ThePeersLargestPayloadBindsOldAndNewPaths) {
     Fixture f;
-    f.paths.limit_datagram_size(1250);
+    EXPECT_FALSE(f.paths.limit_datagram_size(1250).changed);
     EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1250u);
     f.receive(kElsewhere, true, 1);
     f.paths.active().mtu.enable();
     EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1250u);
+}
+
+TEST(PathSet, AProbeOnItsWayWhenThePathChangedDoesNotBlockTheSearchForEver) {
+    Fixture f;
+    f.paths.active().mtu.on_probe_sent(*f.paths.active().mtu.probe_size_to_send(kStart));
+    f.receive(kElsewhere, true, 1);
+    f.receive(kHome);
+    ASSERT_EQ(f.paths.active_index(), kInitialPath);
+    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1452u);
 }
 
 TEST(AddressPair, PortOnlyChangesAreToldFromOthers) {
