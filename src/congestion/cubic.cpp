@@ -78,7 +78,8 @@ void Cubic::resume(Instant now) {
 
 void Cubic::grow_in_slow_start(const AckEvent& event) {
     hystart_.on_acknowledged(event.now, event.largest_acked_sent_time, event.latest_rtt);
-    curve_.window += static_cast<double>(event.acked_bytes / hystart_.growth_divisor());
+    curve_.window +=
+        static_cast<double>(event.acked_bytes) / static_cast<double>(hystart_.growth_divisor());
     const bool first_slow_start = curve_.slow_start_threshold == kInfinite;
     if (!first_slow_start || hystart_.phase() != HyStart::Phase::kDone) return;
     // Section 4.10: no loss has shown where the limit is; start from here with K = 0.
