@@ -79,7 +79,7 @@ CredentialResult<void> add_identity(State& state, const Identity& identity) {
     if (SSL_CTX_use_cert_and_key(state.ssl.get(), leaf.get(), key.get(), nullptr, kKeepExisting) !=
         1) {
         const OpensslError cause = take_openssl_error();
-        const bool twice = cause.reason == SSL_R_NOT_REPLACING_CERTIFICATE;
+        const bool twice = cause.is_ssl(SSL_R_NOT_REPLACING_CERTIFICATE);
         return error(twice ? Code::kKeyKindTwice : Code::kBadKey,
                      twice ? contents.key_kind : cause.text);
     }

@@ -4,6 +4,10 @@
 
 namespace stoq::tls {
 
+bool OpensslError::is_ssl(int wanted) const {
+    return library == ERR_LIB_SSL && reason == wanted;
+}
+
 OpensslError take_openssl_error() {
     const char* data = nullptr;
     int flags = 0;

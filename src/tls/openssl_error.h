@@ -11,6 +11,9 @@ struct OpensslError {
     int reason = 0;   // within that library
     // "certificate verify failed"; with the data that OpenSSL attached, if any.
     std::string text;
+
+    // Whether it is libssl's SSL_R_... `wanted`. The numbers of other libraries mean other things.
+    bool is_ssl(int wanted) const;
 };
 
 // The oldest error of the queue, which is the cause of the others. Empties the queue.

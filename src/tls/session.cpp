@@ -16,7 +16,7 @@ namespace stoq::tls {
 namespace {
 
 constexpr std::uint32_t kCryptoFrame = 0x06;
-constexpr std::string_view kRetired = "the handshake failed";
+constexpr std::string_view kNoCause = "the handshake failed";
 
 Reason reason_for(std::uint8_t alert) {
     switch (alert) {
@@ -220,14 +220,14 @@ TransportError Session::fail() {
         const std::uint8_t alert = alert_.value_or(SSL_AD_INTERNAL_ERROR);
         error_ = TransportError{crypto_error(alert), reason_for(alert), kCryptoFrame};
         //= 9001-4.6.1-2
-        if (cause.reason == SSL_R_INVALID_MAX_EARLY_DATA) {
+        if (cause.is_ssl(SSL_R_INVALID_MAX_EARLY_DATA)) {
             error_->code = TransportErrorCode::kProtocolViolation;
         }
-        if (cause.reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        if (cause.is_ssl(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)) {
             info_.certificate_problem = CertificateProblem::kMissing;
         }
     }
-    if (info_.failure.empty()) info_.failure = cause.text.empty() ? kRetired : "TLS: " + cause.text;
+    if (info_.failure.empty()) info_.failure = cause.text.empty() ? kNoCause : "TLS: " + cause.text;
     // Nothing of a failed handshake is to be used. OpenSSL goes first: it gives back what it was
     // lent.
     ssl_.reset();

@@ -1,4 +1,6 @@
 // Handshakes that have to fail, each with its own error.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 
@@ -15,6 +17,7 @@ using Message = std::vector<std::uint8_t>;
 
 constexpr std::uint8_t kUnexpectedMessage = 10;
 constexpr std::uint8_t kHandshakeFailure = 40;
+constexpr std::uint8_t kProtocolVersion = 70;
 constexpr std::uint8_t kMissingExtension = 109;
 constexpr std::uint8_t kNoApplicationProtocol = 120;
 
@@ -161,6 +164,34 @@ TEST(TlsRefusal, AServerRefusesTheCompatibilityMode) {
     TlsPair pair = started();
     pair.server.receive(EncryptionLevel::kInitial, client.said[0]);
     expect_violation(pair.server.error, Reason::kTlsFailed);
+}
+
+//= test 9001-4.2-2
+TEST(TlsRefusal, AServerRefusesOlderVersions) {
+    PlainPeer client(Role::kClient);
+    SSL_CTX_set_min_proto_version(client.context(), TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(client.context(), TLS1_2_VERSION);
+    client.add_transport_parameters();
+    const unsigned char alpn[] = {4, 't', 'e', 's', 't'};
+    SSL_set_alpn_protos(client.ssl(), alpn, sizeof alpn);
+    client.speak();
+    ASSERT_EQ(client.said.size(), 1u);
+    TlsPair pair = started();
+    pair.server.receive(EncryptionLevel::kInitial, client.said[0]);
+    ASSERT_TRUE(pair.server.error);
+    EXPECT_EQ(pair.server.error->code, crypto_error(kProtocolVersion));
+    EXPECT_FALSE(pair.server.session->has_pending());
+}
+
+//= test 9001-4.2-1
+//= test 9001-8.4-1
+TEST(TlsRefusal, AClientOffersNothingOlderAndNoCompatibilityMode) {
+    TlsPair pair = started();
+    const Message hello = pair.client.take(EncryptionLevel::kInitial);
+    const Message only_tls_13 = {0, 43, 0, 3, 2, 3, 4};  // the supported_versions extension
+    EXPECT_EQ(std::ranges::search(hello, only_tls_13).size(), only_tls_13.size());
+    constexpr std::size_t kSessionIdLengthAt = 4 + 2 + 32;  // header, legacy version, random
+    EXPECT_EQ(hello.at(kSessionIdLengthAt), 0);
 }
 
 // Our client against a server that speaks TLS 1.3 without the extension of QUIC, or with it but

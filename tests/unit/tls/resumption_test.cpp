@@ -148,6 +148,8 @@ TEST(TlsResumption, TicketsCanBeTurnedOffOnEitherSide) {
     EXPECT_TRUE(pair.client.tickets.empty());
 }
 
+// A client refuses tickets with any other value than the one that QUIC allows.
+//= test 9001-4.6.1-1
 TEST(TlsResumption, EarlyDataKeysAgreeAndATicketIsGoodForThemOnce) {
     Credentials client_settings = client_credentials();
     Credentials server_settings = server_credentials();

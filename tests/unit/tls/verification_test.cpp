@@ -39,6 +39,8 @@ TlsPair attempt(const Credentials& client, const Credentials& server,
     return pair;
 }
 
+//= test 9001-4.4-1
+//= test 9001-4.8-1
 TEST(TlsVerification, RefusesAnUnknownIssuer) {
     Credentials client = client_credentials();
     client.trust = Trust::ca_pem(make_pem().certificate()).value();
