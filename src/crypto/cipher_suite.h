@@ -23,6 +23,7 @@ enum class CipherSuite : std::uint16_t {
 
 // The suite behind a TLS code point, none when packets cannot be protected with it.
 constexpr std::optional<CipherSuite> cipher_suite_from(std::uint32_t code_point) {
+    //= 9001-5.3-1
     if (code_point < 0x1301 || code_point > 0x1303) return std::nullopt;
     return static_cast<CipherSuite>(code_point);
 }
@@ -40,6 +41,8 @@ struct CipherSuiteProperties {
     std::uint64_t integrity_limit;  // packets that failed to open in one connection (the same)
 };
 
+//= 9001-6.6-10
+//= 9001-6.6-11
 constexpr CipherSuiteProperties properties_of(CipherSuite suite) {
     constexpr std::uint64_t kEveryPacketNumber = std::uint64_t{1} << 62;
     constexpr std::uint64_t kGcmSealed = std::uint64_t{1} << 23;

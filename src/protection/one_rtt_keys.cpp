@@ -80,6 +80,7 @@ TransportResult<void> OneRttKeys::on_packets_acknowledged(const AcknowledgedPack
 }
 
 bool OneRttKeys::may_update() const {
+    //= 9001-6-1
     //= 9001-6.1-1
     //= 9001-6.1-2
     return send_ && receive_ && handshake_confirmed_ && phase_acknowledged_;

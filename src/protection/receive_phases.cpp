@@ -37,6 +37,13 @@ OpenOutcome ReceivePhases::open(std::span<PacketToOpen> packets, const OpenConte
     return outcome;
 }
 
+// A packet that appears to change the phase and does not open ends as dropped; next_ stays as it
+// is.
+//= 9001-5.5-1
+//= 9001-5.5-2
+//= 9001-6.3-1
+//= 9001-6.3-4
+//
 // Packets of the previous and of the next phase have the same Key Phase bit; numbers tell them
 // apart (RFC 9001 section 6.5). A number between those of the current phase fits neither: it is
 // tried with the older keys, because a peer that returns to these is to be found out.
@@ -103,6 +110,9 @@ void ReceivePhases::extend(std::optional<NumberRange>& range, PacketNumber numbe
 // fails to authenticate comes this far, so forged ones cannot learn anything from the time it
 // takes.
 void ReceivePhases::promote_next(Instant retain_previous_until) {
+    // Until here, and for a while from now, the old keys open what was sent before.
+    //= 9001-6.1-3
+    //= 9001-6.1-4
     previous_ = std::exchange(current_, std::move(next_));
     previous_deadline_ = retain_previous_until;
     next_secret_ = next_generation(parameters_, next_secret_);

@@ -431,6 +431,18 @@ TEST(OneRttKeysTest, DirectionsAppearOneByOne) {
     EXPECT_TRUE(keys.has_receive_keys());
 }
 
+TEST(OneRttKeysTest, TheKeyPhaseBitIsSetBySealingWhateverTheHeaderHad) {
+    Side sender(Role::kClient);
+    Side receiver(Role::kServer);
+    SeededRandom random(21);
+    Packets packets = {make_short_packet(random, 0, 64), make_short_packet(random, 1, 64)};
+    packets[0].bytes[0] |= wire::kKeyPhaseBit;
+    ASSERT_TRUE(sender.keys.seal(to_seal(packets)));
+    const Delivery delivery = receiver.receive(packets);
+    EXPECT_EQ(delivery.key_phases, (std::vector{false, false}));
+    EXPECT_EQ(delivery.outcome.key_updates, 0u);
+}
+
 TEST(OneRttKeysTest, PacketsOfAllNumberLengthsInOneBatchAreOpened) {
     Side sender(Role::kClient);
     Side receiver(Role::kServer);

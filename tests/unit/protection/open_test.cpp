@@ -110,6 +110,15 @@ TEST_F(OpenTest, WhatIsDroppedAlreadyIsLeftAlone) {
     EXPECT_EQ(train[1].bytes, before);
 }
 
+TEST_F(OpenTest, ATooShortPacketThatIsDroppedAlreadyKeepsItsReason) {
+    TestPacket packet;
+    packet.bytes.assign(test::kTestPacketNumberOffset + 1, 0x5a);
+    auto to_open = packet.to_open();
+    to_open.drop = DropReason::kDuplicatePacket;
+    open_all({&to_open, 1});
+    EXPECT_EQ(to_open.drop, DropReason::kDuplicatePacket);
+}
+
 TEST_F(OpenTest, ReservedBitsAreSeenInBothHeaderForms) {
     const struct {
         std::uint8_t first_byte;
