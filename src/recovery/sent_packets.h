@@ -118,9 +118,9 @@ private:
     Ring<SentPacket> packets_;
     Ring<wire::SentFrame> frames_;
     IntervalSet acked_;
-    std::uint64_t skip_at_ = 0;   // the next number to leave out, 0: not drawn yet
-    std::uint64_t skip_period_;   // grows, because the first skips find most cheats
-    std::uint64_t last_skipped_;  // the latest number left out
+    std::uint64_t skip_at_ = 0;  // the next number to leave out, 0: not drawn yet
+    std::uint64_t skip_period_ = kFirstSkipPeriod;  // grows: the first skips find most cheats
+    std::uint64_t last_skipped_ = UINT64_MAX;       // the latest number left out
 };
 
 }  // namespace stoq::recovery
