@@ -4,6 +4,8 @@
 // of them saves a probe timeout; how many is bounded, because nobody has authenticated them.
 #pragma once
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "path/path_state.h"
