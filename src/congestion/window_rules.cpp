@@ -7,8 +7,6 @@ namespace {
 
 // RFC 9002 section 7.2 allows ten datagrams up to 14720 bytes; other counts in proportion.
 constexpr std::uint64_t kInitialBytesPerDatagram = 1472;
-// A sender that is this close to its window uses it: a train that does not fit waits.
-constexpr std::uint64_t kSlackDatagrams = 3;
 //= 9002-7.7-1
 constexpr double kGainInSlowStart = 2.0;
 constexpr double kGain = 1.25;
@@ -29,8 +27,9 @@ bool may_grow(const AckEvent& event, std::uint64_t window, bool slow_start,
     if (!event.app_limited) return true;
     //= 9002-7.8-1
     // A window that doubles per round trip was needed if half of it was.
+    // Otherwise it was needed if no datagram fitted any more.
     if (slow_start) return 2 * event.bytes_in_flight_before >= window;
-    return event.bytes_in_flight_before + kSlackDatagrams * max_datagram_size >= window;
+    return event.bytes_in_flight_before + max_datagram_size > window;
 }
 
 std::uint64_t window_rate(std::uint64_t window, Duration smoothed_rtt, bool slow_start) {
