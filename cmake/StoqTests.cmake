@@ -49,7 +49,7 @@ function(stoq_unit_test name)
         add_test(NAME ${name} COMMAND ${name})
         set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
     else()
-        gtest_discover_tests(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+        gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
     endif()
 endfunction()
 
@@ -73,7 +73,7 @@ function(stoq_property_test name)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_link_libraries(${name} PRIVATE
         ${dependencies} ${arg_LINK} stoq_warnings stoq_rapidcheck GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(${name} PROPERTIES LABELS property TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+    gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES LABELS property TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
 endfunction()
 
 # stoq_fuzz_target(<name> SOURCES file... [DEPENDS ...] [LINK ...] [CORPUS folder])
