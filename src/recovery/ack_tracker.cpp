@@ -22,7 +22,12 @@ bool AckTracker::is_duplicate(PacketNumber number) const {
 
 void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, bool ack_eliciting) {
     const std::uint64_t value = number.value();
-    if (received_.empty() || value >= received_.back().end) largest_received_at_ = now;
+    if (received_.empty() || value >= received_.back().end) {
+        largest_received_at_ = now;
+    } else {
+        lowest_late_ = std::min(lowest_late_, value);
+        late_until_ = received_.back().end - 1;
+    }
     received_.insert(value, value + 1);
     if (received_.count() > kMaxRanges) {
         floor_ = received_.front().end;
@@ -84,7 +89,8 @@ bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
 
 void AckTracker::on_ack_acknowledged(std::uint64_t largest) {
     //= 9000-13.2.3-2
-    ack_floor_ = std::max(ack_floor_, largest + 1);
+    if (largest > late_until_) lowest_late_ = UINT64_MAX;
+    ack_floor_ = std::max(ack_floor_, std::min(largest + 1, lowest_late_));
 }
 
 std::optional<PacketNumber> AckTracker::largest_received() const {

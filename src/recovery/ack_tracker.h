@@ -67,6 +67,10 @@ private:
     IntervalSet received_;
     std::uint64_t floor_ = 0;      // below it every packet is taken for a duplicate
     std::uint64_t ack_floor_ = 0;  // below it the peer knows already
+    // Reordered packets that the peer may not know of: the lowest of them, and the largest number
+    // received when the last of them came. Only an ACK with a larger number surely tells of them.
+    std::uint64_t lowest_late_ = UINT64_MAX;
+    std::uint64_t late_until_ = 0;
     Instant largest_received_at_{};
     Instant first_unacknowledged_at_{};  // oldest ack-eliciting packet that waits for an ACK
     std::uint32_t unacknowledged_ = 0;   // ack-eliciting packets since the last ACK was written

@@ -227,6 +227,7 @@ void LossRecovery::declare_lost(Space& space, std::uint64_t number, LossInfo& in
     leave_flight(space, packet);
     if (!packet.in_flight || packet.path != path_ || packet.mtu_probe) return;
     ++info.packets;
+    if (packet.ecn == Ecn::kEct0) ++info.marked;
     info.bytes += packet.bytes;
     info.latest_sent_time = std::max(info.latest_sent_time, packet.time_sent);
     info.largest.note(packet.bytes, packet.time_sent);

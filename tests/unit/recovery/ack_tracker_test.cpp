@@ -196,6 +196,21 @@ TEST(AckTracker, LatePacketBelowWhatThePeerKnowsIsStillAcknowledged) {
               (std::vector{std::pair{5ul, 5ul}, std::pair{3ul, 3ul}}));
 }
 
+TEST(AckTracker, OldAckThatArrivesDoesNotCoverAPacketThatCameAfterIt) {
+    Receiver receiver;
+    for (const std::uint64_t number : {0, 1, 5}) receiver.receive(number);
+    receiver.write();
+    receiver.receive(3);
+    receiver.tracker.on_ack_acknowledged(5);  // written before packet 3 came
+    const std::vector expected{std::pair{5ul, 5ul}, std::pair{3ul, 3ul}};
+    EXPECT_EQ(ranges_of(*receiver.write()), expected);
+    receiver.receive(6);
+    EXPECT_EQ(ranges_of(*receiver.write()).size(), 2u);  // nothing tells yet that 3 is known
+    receiver.tracker.on_ack_acknowledged(6);
+    receiver.receive(7);
+    EXPECT_EQ(ranges_of(*receiver.write()), (std::vector{std::pair{5ul, 7ul}}));
+}
+
 //= test 9000-13.2.3-1
 //= test 9000-13.2.3-6
 TEST(AckTracker, ShortRoomKeepsTheNewestRanges) {
