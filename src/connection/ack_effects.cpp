@@ -47,6 +47,11 @@ void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace, Instan
     const path::MtuOutcome mtu =
         paths_.active().mtu.on_datagram_lost(lost.largest.bytes, lost.largest.time_sent, now);
     if (mtu.changed) on_datagram_size_changed(mtu, now);
+    path::EcnValidator& ecn = paths_.active().ecn;
+    const observe::EcnState before = ecn.state();
+    bool changed = false;
+    for (std::uint32_t i = 0; i < lost.marked; ++i) changed |= ecn.on_marked_packet_lost();
+    if (changed) emit_ecn_state(before, now);
 }
 
 void Connection::on_datagram_size_changed(const path::MtuOutcome& outcome, Instant now) {
@@ -54,7 +59,7 @@ void Connection::on_datagram_size_changed(const path::MtuOutcome& outcome, Insta
     controller_->on_datagram_size_changed(size);
     pacer_.on_datagram_size_changed(size);
     if (outcome.black_hole) ++counters_.black_holes;
-    observer_.emit(now, observe::MtuUpdated{.path = paths_.active_index(),
+    observer_.emit(now, observe::MtuUpdated{.path = paths_.active().serial,
                                             .new_size = size,
                                             .done = paths_.active().mtu.search_complete(),
                                             .black_hole = outcome.black_hole});
@@ -130,14 +135,16 @@ void Connection::on_ecn_feedback(const wire::AckFrame& frame, const recovery::Ac
                     .newly_acked_marked = outcome.acked_ect0,
                     .counts = frame.ecn,
                     .largest_acked_increased = outcome.largest_advanced});
-    if (result.state_changed) {
-        observer_.emit(
-            now, observe::EcnStateUpdated{
-                     .path = paths_.active_index(), .old_state = before, .new_state = ecn.state()});
-    }
+    if (result.state_changed) emit_ecn_state(before, now);
     if (result.new_ce > 0 && outcome.newly_acked > 0) {
         controller_->on_congestion_experienced(now, outcome.largest_acked_sent_time);
     }
+}
+
+void Connection::emit_ecn_state(observe::EcnState before, Instant now) const {
+    observer_.emit(now, observe::EcnStateUpdated{.path = paths_.active().serial,
+                                                 .old_state = before,
+                                                 .new_state = paths_.active().ecn.state()});
 }
 
 void Connection::update_pacer(Instant now) {

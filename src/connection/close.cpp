@@ -64,6 +64,14 @@ void Connection::vanish(CloseKind kind, Instant now) {
     info.kind = kind;
     close_.finish(std::move(info));
     if (was_open) on_closed(now, observe::Initiator::kLocal);
+    emit_forgotten(now);
+}
+
+// The last event of a connection.
+void Connection::emit_forgotten(Instant now) const {
+    observer_.emit(now,
+                   observe::ConnectionStateUpdated{.old_state = observe::ConnectionState::kClosing,
+                                                   .new_state = observe::ConnectionState::kClosed});
 }
 
 void Connection::on_closed(Instant now, observe::Initiator initiator) {

@@ -128,11 +128,9 @@ private:
     struct Status {
         bool established = false;
         bool confirmed = false;
-        bool keys_1rtt_announced = false;
         bool peer_packet_processed = false;  // client: anything from the server
         bool retried = false;                // client: a Retry was accepted
         bool wants_token = false;
-        bool app_limited = false;
         bool tell_established = false;
         std::uint32_t reset_tokens_version = 0;
     };
@@ -205,6 +203,7 @@ private:
     void on_datagram_size_changed(const path::MtuOutcome& outcome, Instant now);
     void on_ecn_feedback(const wire::AckFrame& frame, const recovery::AckOutcome& outcome,
                          PacketNumberSpace space, Instant now);
+    void emit_ecn_state(observe::EcnState before, Instant now) const;
     void update_pacer(Instant now);
     void emit_metrics(Instant now) const;
 
@@ -255,6 +254,7 @@ private:
     void drain(CloseInfo info, Instant now);
     void vanish(CloseKind kind, Instant now);
     void on_closed(Instant now, observe::Initiator initiator);
+    void emit_forgotten(Instant now) const;
     Duration close_period() const;
 
     recovery::AckTracker& tracker(PacketNumberSpace space) { return trackers_[index_of(space)]; }

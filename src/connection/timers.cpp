@@ -20,14 +20,20 @@ Instant Connection::next_timeout() const {
 }
 
 Instant Connection::ack_deadline() const {
-    return std::min(
-        {trackers_[0].ack_deadline(), trackers_[1].ack_deadline(), trackers_[2].ack_deadline()});
+    Instant earliest = kNever;
+    for (const auto level :
+         {EncryptionLevel::kInitial, EncryptionLevel::kHandshake, EncryptionLevel::kOneRtt}) {
+        if (!keyring_.has_send_keys(level)) continue;
+        earliest = std::min(earliest, tracker(space_of(level)).ack_deadline());
+    }
+    return earliest;
 }
 
 void Connection::on_timeout(Instant now) {
     if (!close_.is_open()) {
-        if (now >= close_.deadline()) close_.expire();
-        return;
+        if (now < close_.deadline()) return;
+        close_.expire();
+        return emit_forgotten(now);
     }
     //= 9000-10.1-1
     if (now >= timers_.idle) return vanish(CloseKind::kIdleTimeout, now);
@@ -50,6 +56,9 @@ void Connection::on_recovery_timeout(Instant now) {
     emit_metrics(now);
     if (!outcome.probe_timeout()) return;
     ++counters_.probe_timeouts;
+    path::EcnValidator& ecn = paths_.active().ecn;
+    const observe::EcnState before = ecn.state();
+    if (ecn.on_probe_timeout(recovery_.probe_timeout_count())) emit_ecn_state(before, now);
     pending_.probes = outcome.probes;
     for (const auto space : {PacketNumberSpace::kInitial, PacketNumberSpace::kHandshake,
                              PacketNumberSpace::kApplication}) {

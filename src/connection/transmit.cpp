@@ -111,7 +111,8 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
         pending_.probes[index_of(space)] > 0 ||
         (packet.level() == EncryptionLevel::kOneRtt &&
          (pending_.ping || (!writer.empty() && recovery_.should_elicit_ack(space, now))));
-    if (wants_ping && !writer.ack_eliciting() && wire::encode(writer.bytes(), wire::PingFrame{})) {
+    if (wants_ping && !writer.ack_eliciting() && writer.can_record() &&
+        wire::encode(writer.bytes(), wire::PingFrame{})) {
         writer.record(bare(wire::SentFrameKind::kNone));
     }
 }
@@ -123,7 +124,7 @@ void Connection::write_application_frames(wire::PayloadWriter& writer) {
     }
     if (local_ids_.has_frames_to_write()) local_ids_.write_new_connection_ids(writer);
     if (remote_ids_.has_frames_to_write()) remote_ids_.write_retire_connection_ids(writer);
-    if (pending_.new_token) {
+    if (pending_.new_token && writer.can_record()) {
         const ByteView token{reinterpret_cast<const std::uint8_t*>(tokens_.to_send.data()),
                              tokens_.to_send.size()};
         if (wire::encode(writer.bytes(), wire::NewTokenFrame{token})) {

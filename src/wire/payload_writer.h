@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "wire/sent_frame.h"
 
 namespace stoq::wire {
@@ -49,7 +50,8 @@ public:
 
 private:
     void append(const SentFrame& frame) {
-        if (record_count_ < kMaxRecords) records_[record_count_++] = frame;
+        STOQ_CHECK(can_record());  // a frame without a record would never be sent again
+        records_[record_count_++] = frame;
     }
 
     ByteWriter bytes_;
