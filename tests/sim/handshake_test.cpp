@@ -1,0 +1,50 @@
+// The thinnest exchanges: a good path, a handshake, some bytes.
+#include <gtest/gtest.h>
+
+#include "sim/scenario.h"
+
+namespace stoq::sim {
+namespace {
+
+TEST(SimHandshake, OnAGoodPathBothSidesAreEstablishedWithinTwoRoundTrips) {
+    const Scenario scenario = plain_scenario(1, 0);
+    World world(scenario);
+    world.start();
+    ASSERT_TRUE(world.run([&] { return world.both_established(); })) << world.describe();
+    EXPECT_LE(world.simulation().now() - Simulation::kStart, std::chrono::milliseconds(40));
+    const ConnectionInfo info =
+        world.client_host().endpoint().info(world.client_connection()).value();
+    EXPECT_EQ(info.application_protocol, "test");
+    EXPECT_EQ(info.key_exchange_group, "X25519MLKEM768");
+    EXPECT_EQ(info.version, 1u);
+}
+
+TEST(SimHandshake, NothingAtAllCanBeTransferred) {
+    EXPECT_EQ(check(plain_scenario(2, 0)), "");
+}
+
+TEST(SimHandshake, AByteCanBeTransferred) {
+    EXPECT_EQ(check(plain_scenario(3, 1)), "");
+}
+
+TEST(SimHandshake, AMebibyteCrossesInBothDirections) {
+    EXPECT_EQ(check(plain_scenario(4, 1024 * 1024)), "");
+}
+
+TEST(SimHandshake, OverABottleneckTheRateIsUsed) {
+    Scenario scenario = plain_scenario(5, 4 * 1024 * 1024);
+    scenario.plan.streams[0].response = 0;
+    for (LinkSettings* link : {&scenario.up, &scenario.down}) {
+        link->bits_per_second = 20'000'000;
+        link->queue_bytes = 60'000;
+    }
+    World world(scenario);
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    // 4 MiB at 20 Mbit/s take 1.7 s; half of the rate is the least.
+    EXPECT_LE(world.simulation().now() - Simulation::kStart, std::chrono::milliseconds(3400))
+        << world.describe();
+}
+
+}  // namespace
+}  // namespace stoq::sim

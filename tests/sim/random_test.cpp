@@ -1,0 +1,33 @@
+// Random scenarios: every byte arrives exactly once and in order, or the connection ends with the
+// error that the scenario explains. Repeat one with STOQ_SIM_SEED=n, run more with STOQ_SIM_RUNS=n.
+#include <gtest/gtest.h>
+
+#include "sim/scenario.h"
+
+namespace stoq::sim {
+namespace {
+
+class SimRandom : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(SimRandom, EveryByteArrivesOnceOrTheErrorIsExplained) {
+    std::uint64_t first = GetParam() * 1'000'000;
+    std::uint64_t count = wanted_runs(256);
+    if (const auto seed = wanted_seed()) {
+        first = *seed;
+        count = 1;
+    }
+    std::size_t failures = 0;
+    for (std::uint64_t seed = first; seed < first + count && failures < 5; ++seed) {
+        const std::string wrong = check(random_scenario(seed));
+        if (wrong.empty()) continue;
+        ++failures;
+        ADD_FAILURE() << "seed " << seed << ": " << wrong;
+    }
+    std::printf("seeds %llu to %llu: %zu failed\n", static_cast<unsigned long long>(first),
+                static_cast<unsigned long long>(first + count - 1), failures);
+}
+
+INSTANTIATE_TEST_SUITE_P(Eighths, SimRandom, testing::Values(1, 2, 3, 4, 5, 6, 7, 8));
+
+}  // namespace
+}  // namespace stoq::sim

@@ -1,0 +1,122 @@
+// A whole simulated exchange as one value that can be printed, repeated, and drawn from a seed.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sim/elements.h"
+#include "sim/transfer.h"
+
+namespace stoq::sim {
+
+// One direction of the path between client and server.
+struct LinkSettings {
+    Duration delay = std::chrono::milliseconds(10);
+    Duration jitter{};
+    double reorder = 0;
+    Duration reorder_by = std::chrono::milliseconds(5);
+    std::uint64_t bits_per_second = 0;  // 0: no bottleneck
+    std::uint64_t queue_bytes = 0;
+    std::uint64_t mark_above = 0;  // 0: no ECN marks
+    double loss = 0;
+    double burst_enter = 0;
+    double burst_leave = 1;
+    double duplication = 0;
+    double corruption = 0;
+    std::size_t mtu = 65'507;
+};
+
+// Nothing passes in either direction; times are counted from the start.
+struct Silence {
+    Duration from{};
+    Duration until{};
+};
+
+// The client's address outside changes this long after the handshake.
+struct Rebinding {
+    Duration after{};
+    bool address = false;  // and not only the port
+};
+
+struct Scenario {
+    std::uint64_t seed = 1;
+    LinkSettings up;    // client to server
+    LinkSettings down;  // server to client
+    std::optional<Silence> silence;
+    std::vector<Rebinding> rebindings;
+    Settings client;
+    Settings server;
+    EndpointSettings client_endpoint;
+    EndpointSettings server_endpoint;
+    TransferPlan plan;
+    std::size_t max_datagrams = 16;
+    Duration receive_interval{};
+    Duration limit = std::chrono::hours(6);
+};
+
+// Everything that matters, in one line, with the way to repeat it.
+std::string to_string(const Scenario& scenario);
+
+// A scenario with nothing special about it: a good path, one stream of `bytes` each way.
+Scenario plain_scenario(std::uint64_t seed, std::uint64_t bytes);
+// Anything.
+Scenario random_scenario(std::uint64_t seed);
+
+std::unique_ptr<Pipe> make_pipe(const LinkSettings& settings, std::uint64_t seed);
+
+Address client_address();
+Address server_address();
+ClientConfig client_config(const Settings& settings);
+ServerConfig server_config(const Settings& settings);
+
+// A client and a server at both ends of a path, with an application on each.
+class World {
+public:
+    explicit World(const Scenario& scenario);
+
+    // Connects the client.
+    void start();
+    void start(const ClientConfig& config);
+    // Runs until both sides have done their part of the plan.
+    bool run_transfer();
+    // The client closes; runs until both sides are told that it is over.
+    bool run_close(std::uint64_t code, std::string_view reason);
+    bool run(const std::function<bool()>& done) { return simulation_.run(done, scenario_.limit); }
+    bool both_established() const { return client_.established() && server_.established(); }
+    bool both_closed() const { return client_.closed() && server_.closed(); }
+
+    Simulation& simulation() { return simulation_; }
+    Host& client_host() { return client_host_; }
+    Host& server_host() { return server_host_; }
+    Transfer& client() { return client_; }
+    Transfer& server() { return server_; }
+    Nat& nat() { return nat_; }
+    ConnectionHandle client_connection() const { return client_connection_; }
+    // The first thing that went wrong anywhere; empty when nothing did.
+    std::string failure() const;
+    // Where everything stands, for messages.
+    std::string describe() const;
+
+private:
+    void schedule_rebindings();
+
+    Scenario scenario_;
+    Simulation simulation_;
+    Host& client_host_;
+    Host& server_host_;
+    Nat nat_;
+    Transfer client_;
+    Transfer server_;
+    ConnectionHandle client_connection_;
+};
+
+// Runs the whole: handshake, transfer, close. Empty when all went well, or when the connection
+// ended as the scenario explains; otherwise what is wrong.
+std::string check(const Scenario& scenario);
+
+// STOQ_SIM_RUNS: how many runs instead of `usual`.
+std::size_t wanted_runs(std::size_t usual);
+// STOQ_SIM_SEED: the only seed to run.
+std::optional<std::uint64_t> wanted_seed();
+
+}  // namespace stoq::sim
