@@ -183,8 +183,10 @@ public:
     ApiResult<void> consume(ConnectionHandle connection, StreamId stream, std::size_t length);
     // Asks the peer to stop sending.
     ApiResult<void> stop_sending(ConnectionHandle connection, StreamId stream, std::uint64_t code);
-    // Streams of lower `urgency` (0 to 7, default 3) go first; among equals, incremental streams
-    // take turns and the others go one after the other.
+    // Streams of lower `urgency` (0 to 7) go first; among equals, incremental streams take turns
+    // and the others go one after the other. A new stream has urgency 3 and is incremental, so that
+    // none starves unless the application wants it so.
+    // @error kInvalidArgument when urgency exceeds 7.
     ApiResult<void> set_priority(ConnectionHandle connection, StreamId stream, std::uint8_t urgency,
                                  bool incremental);
 

@@ -201,10 +201,12 @@ struct Credentials {
     std::string groups{kDefaultGroups};
     CipherSuites cipher_suites;
 
-    // Server: sends tickets, and resumes from them. Client: keeps those that it gets.
+    // Server: sends tickets, and resumes from them. Client: asks for them; the endpoint does not
+    // hand them to the application yet, so its own connections begin with a full handshake.
     bool session_tickets = true;
     // Server: tickets allow 0-RTT data; clients: use it when a ticket allows it. 0-RTT data can be
-    // replayed by an attacker (RFC 9001 section 9.2).
+    // replayed by an attacker (RFC 9001 section 9.2). An endpoint does not use 0-RTT yet: it treats
+    // this as false.
     bool early_data = false;
 
     // The time at which certificates are judged. Unset: the system's clock. For simulations.

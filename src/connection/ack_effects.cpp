@@ -38,6 +38,7 @@ void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace, Instan
     for (const wire::SentFrame& frame : lost.frames) on_frame_lost(frame, now);
     if (!lost.congestion()) return;
     counters_.packets_lost += lost.packets;
+    //= 9000-13.3-7
     controller_->on_lost({.now = now,
                           .lost_bytes = lost.bytes,
                           .lost_packets = lost.packets,
@@ -114,7 +115,7 @@ void Connection::on_frame_lost(const wire::SentFrame& frame, Instant now) {
         case Kind::kRetireConnectionId: return remote_ids_.on_lost(frame.value);
         case Kind::kMtuProbe:
             return paths_.active().mtu.on_probe_lost(static_cast<std::size_t>(frame.value), now);
-        //= 9000-13.3-25
+        //= 9000-13.3-3
         case Kind::kHandshakeDone: pending_.handshake_done = true; return;
         case Kind::kNewToken: pending_.new_token = true; return;
         // Newer ones take their place (ACK, PATH_CHALLENGE), or nobody needs them again.

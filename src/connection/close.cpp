@@ -21,7 +21,7 @@ observe::CloseTrigger trigger_of(CloseKind kind) {
 
 }  // namespace
 
-//= 9000-10.2-2
+//= 9000-10.2-1
 Duration Connection::close_period() const {
     return 3 * recovery_.probe_timeout(PacketNumberSpace::kApplication);
 }
@@ -46,6 +46,7 @@ void Connection::fail(TransportError error, Instant now) {
     info.reason = error.reason;
     info.certificate = handshake_.info().certificate_problem;
     info.phrase = handshake_.info().failure;
+    //= 9000-10.3-2
     close_.start_closing(std::move(info), now + close_period());
     on_closed(now, observe::Initiator::kLocal);
 }
@@ -55,6 +56,13 @@ void Connection::drain(CloseInfo info, Instant now) {
     const bool was_open = close_.is_open();
     close_.start_draining(std::move(info), now + close_period());
     if (was_open) on_closed(now, observe::Initiator::kRemote);
+}
+
+void Connection::on_stateless_reset(Instant now) {
+    CloseInfo info;
+    info.kind = CloseKind::kStatelessReset;
+    //= 9000-10.3.1-5
+    drain(std::move(info), now);
 }
 
 // There is nobody to tell, or nothing to tell them.

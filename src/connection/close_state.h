@@ -31,6 +31,8 @@ public:
     }
     void start_draining(CloseInfo info, Instant until) {
         //= 9000-10.2.2-1
+        //= 9000-10.2.2-3
+        //= 9000-10.2.2-4
         if (phase_ == ClosePhase::kClosing) {
             phase_ = ClosePhase::kDraining;
             send_due_ = false;
@@ -48,7 +50,7 @@ public:
         send_due_ = false;
     }
 
-    //= 9000-10.2.1-3
+    //= 9000-10.2.1-1
     void on_datagram() {
         if (phase_ != ClosePhase::kClosing) return;
         ++datagrams_;

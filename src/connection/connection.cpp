@@ -42,7 +42,7 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
     //= 9000-7.3-1
     parameters.initial_source_connection_id = config.source_id;
     if (config.role == Role::kServer) {
-        //= 9000-7.3-2
+        //= 9000-7.3-1
         parameters.original_destination_connection_id = config.original_destination_id;
         parameters.retry_source_connection_id = config.retry_source_id;
         parameters.stateless_reset_token = reset_key.token_for(config.source_id);
@@ -108,6 +108,8 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
       remote_ids_(config.settings.active_connection_id_limit),
       paths_(config.role, config.addresses, path_settings(config.settings)) {
     tokens_.initial = config.token;
+    //= 9000-7.2-2
+    //= 9000-7.2-5
     remote_ids_.set_handshake_id(config.remote_id);
     keyring_.install_initial(config.role, config.initial_destination_id.view());
     tracker(PacketNumberSpace::kApplication)

@@ -65,7 +65,7 @@ public:
     // True once, after the handshake has completed.
     bool take_established() { return std::exchange(status_.tell_established, false); }
     // A datagram that this connection could not open ended in the peer's reset token.
-    void on_stateless_reset(Instant now) { vanish(CloseKind::kStatelessReset, now); }
+    void on_stateless_reset(Instant now);
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
     std::uint32_t reset_tokens_version() const { return status_.reset_tokens_version; }
     std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }
@@ -96,7 +96,9 @@ public:
     std::uint64_t key_updates() const { return keyring_.one_rtt().send_generation(); }
     std::size_t datagram_size() const { return paths_.active().mtu.datagram_size(); }
     bool is_confirmed() const { return status_.confirmed; }
-    // Client: the newest token of the server.
+    // Client: the newest token of a NEW_TOKEN frame; never that of a Retry.
+    //= 9000-8.1.3-3
+    //= 9000-8.1.3-12
     const std::string& address_token() const { return tokens_.received; }
     // The peer's transport parameters, once known.
     const std::optional<wire::TransportParameters>& peer_parameters() const {

@@ -18,7 +18,7 @@ void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& pa
     const auto echoed = wire::ConnectionId::from(packet.destination);
     const auto original = wire::ConnectionId::from(packet.source);
     if (echoed != config_.source_id || original != config_.remote_id) return unexpected();
-    //= 9000-6.2-4
+    //= 9000-6.2-3
     if (packet.contains(wire::kVersion1)) return unexpected();
     //= 9000-6.2-1
     vanish(CloseKind::kVersionMismatch, now);
@@ -33,7 +33,7 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     if (config_.role == Role::kServer || too_late || !ours || !close_.is_open()) {
         return drop(DropReason::kUnexpectedRetry, whole.size(), now);
     }
-    //= 9000-17.2.5.1-1
+    //= 9000-17.2.5.1-2
     if (packet.source == config_.remote_id) {
         return drop(DropReason::kUnexpectedRetry, whole.size(), now);
     }
@@ -44,13 +44,17 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     status_.retried = true;
     observer_.emit(now, observe::RetryReceived{.source_connection_id = packet.source.view(),
                                                .token_length = packet.token.size()});
-    //= 9000-17.2.5.2-4
+    //= 9000-8.1.2-1
     tokens_.initial.assign(packet.token.begin(), packet.token.end());
     config_.retry_source_id = packet.source;
+    //= 9000-17.2.5.1-3
+    //= 9000-17.2.5.2-5
     config_.remote_id = packet.source;
     remote_ids_.set_handshake_id(packet.source);
     keyring_.install_initial(config_.role, packet.source.view());
-    //= 9000-17.2.5.3-2
+    // The same handshake bytes go out again, under packet numbers that go on.
+    //= 9000-17.2.5.3-1
+    //= 9000-17.2.5.3-4
     for (const wire::SentFrame& frame :
          recovery_.abandon_packets(PacketNumberSpace::kInitial, now)) {
         on_frame_lost(frame, now);
@@ -62,15 +66,15 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
 void Connection::on_handshake_packet_opened(const wire::ProtectedPacket& packet, Instant now) {
     if (packet.type == wire::PacketType::kInitial && config_.role == Role::kClient &&
         packet.source != config_.remote_id) {
-        //= 9000-7.2-5
+        //= 9000-7.2-4
         config_.remote_id = packet.source;
         remote_ids_.set_handshake_id(packet.source);
     }
     if (packet.type == wire::PacketType::kHandshake && config_.role == Role::kServer) {
-        //= 9000-8.1-1
+        // Whoever could make this packet has read what was sent to that address (section 8.1).
         paths_.on_handshake_address_validated();
         recovery_.set_amplification_limited(false);
-        //= 9001-4.9.1-2
+        //= 9001-4.9.1-1
         discard_space(PacketNumberSpace::kInitial, now);
     }
 }

@@ -42,7 +42,7 @@ constexpr bool kProbes<wire::NewConnectionIdFrame> = true;
 }  // namespace
 
 TransportResult<void> Connection::process_frames(ByteView payload, Arrival& arrival) {
-    //= 9000-12.4-3
+    //= 9000-12.4-2
     if (payload.empty()) return violation(Reason::kEmptyPacket);
     ByteReader reader(payload);
     const wire::PacketType type = wire::packet_type_of(arrival.level);
@@ -106,7 +106,7 @@ TransportResult<void> Connection::on_frame(const wire::CryptoFrame& frame, Arriv
 }
 
 TransportResult<void> Connection::on_frame(const wire::NewTokenFrame& frame, Arrival& arrival) {
-    //= 9000-19.7-3
+    //= 9000-19.7-4
     if (config_.role == Role::kServer) return violation(Reason::kUnexpectedForRole, 0x07);
     constexpr std::size_t kLongestToken = 1024;
     if (frame.token.size() > kLongestToken) return {};
@@ -148,7 +148,7 @@ TransportResult<void> Connection::on_frame(const wire::StreamsBlockedFrame& fram
 }
 
 TransportResult<void> Connection::on_frame(const wire::NewConnectionIdFrame& frame, Arrival&) {
-    //= 9000-19.15-6
+    //= 9000-19.15-3
     if (const auto* id = remote_ids_.id_of(paths_.active_index()); id != nullptr && id->empty()) {
         return violation(Reason::kUnexpectedForRole, 0x18);
     }

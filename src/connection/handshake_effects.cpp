@@ -46,21 +46,23 @@ TransportResult<void> Connection::on_peer_parameters(ByteView encoded, Instant n
 // section 7.3).
 TransportResult<void> Connection::check_connection_ids(
     const wire::TransportParameters& parameters) const {
-    //= 9000-7.3-4
-    //= 9000-7.3-6
+    //= 9000-7.3-3
     if (!parameters.initial_source_connection_id) return parameter_error(Reason::kMissingParameter);
+    //= 9000-7.3-2
+    //= 9000-7.3-4
     if (*parameters.initial_source_connection_id != config_.remote_id) {
         return parameter_error(Reason::kConnectionIdMismatch);
     }
     if (config_.role == Role::kServer) return {};
-    //= 9000-7.3-5
+    //= 9000-7.3-3
     if (!parameters.original_destination_connection_id) {
         return parameter_error(Reason::kMissingParameter);
     }
+    //= 9000-7.3-4
     if (*parameters.original_destination_connection_id != config_.original_destination_id) {
         return parameter_error(Reason::kConnectionIdMismatch);
     }
-    //= 9000-7.3-7
+    //= 9000-7.3-4
     if (parameters.retry_source_connection_id != config_.retry_source_id) {
         return parameter_error(Reason::kConnectionIdMismatch);
     }
@@ -106,6 +108,7 @@ void Connection::on_handshake_complete(Instant now) {
     //= 9001-4.1.2-1
     //= 9000-19.20-1
     pending_.handshake_done = true;
+    //= 9000-19.7-3
     status_.wants_token = true;
     confirm_handshake(now);
 }

@@ -20,6 +20,8 @@ std::optional<PacketBuilder> PacketBuilder::begin(Bytes room, const PacketHeader
     std::optional<wire::LongHeaderLayout> long_header;
     std::size_t packet_number_offset = 0;
     if (fields.level == EncryptionLevel::kOneRtt) {
+        // The spin bit stays 0: it is not supported.
+        //= 9000-17.4-2
         const wire::ShortHeader header{.destination = fields.destination,
                                        .fixed_bit = fields.fixed_bit};
         const auto offset = wire::encode_short_header(writer, header, fields.number, number_length);

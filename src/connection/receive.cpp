@@ -63,6 +63,8 @@ Connection::Arrival Connection::arrival_of(const ReceivedDatagram& datagram, Ins
 }
 
 // A datagram that begins with a long header packet, behind which others may stand.
+//= 9000-12.2-1
+//= 9000-12.2-6
 void Connection::receive_coalesced(Bytes datagram, Arrival& arrival) {
     const std::size_t id_length = config_.source_id.length();
     std::optional<wire::ConnectionId> first_destination;
@@ -77,6 +79,7 @@ void Connection::receive_coalesced(Bytes datagram, Arrival& arrival) {
             return on_retry(*retry, rest, arrival.now);
         }
         auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet);
+        //= 9000-5.2.1-2
         if (wanted == nullptr) return drop(DropReason::kUnknownVersion, rest.size(), arrival.now);
         rest = rest.subspan(wanted->bytes.size());
         //= 9000-12.2-5
@@ -115,21 +118,22 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
 // What the header alone says against a long header packet.
 std::optional<DropReason> Connection::reason_to_drop(const wire::ProtectedPacket& packet,
                                                      const Arrival& arrival) const {
+    //= 9000-8.2.1-7
     if (packet.type == wire::PacketType::kOneRtt) return std::nullopt;
     if (config_.role == Role::kServer) {
-        //= 9000-14.1-5
+        //= 9000-14.1-4
         if (packet.type == wire::PacketType::kInitial &&
             arrival.datagram_length < path::kBaseDatagramSize) {
             return DropReason::kDatagramTooSmall;
         }
-        //= 9000-7.2-8
+        //= 9000-7.2-6
         if (packet.source != config_.remote_id) return DropReason::kWrongConnectionId;
         return std::nullopt;
     }
     if (packet.type == wire::PacketType::kZeroRtt) return DropReason::kUnexpectedPacketType;
-    //= 9000-17.2.2-3
+    //= 9000-17.2.2-1
     if (!packet.token.empty()) return DropReason::kBadToken;
-    //= 9000-7.2-6
+    //= 9000-7.2-3
     if (status_.peer_packet_processed && packet.source != config_.remote_id) {
         return DropReason::kWrongConnectionId;
     }
@@ -142,6 +146,7 @@ void Connection::receive_short_run(std::span<ReceivedDatagram> datagrams, Arriva
     std::size_t count = 0;
     for (const ReceivedDatagram& datagram : datagrams) {
         const auto packet = wire::decode_short_header(datagram.data, id_length, fixed_bit());
+        //= 9000-10.3-7
         if (!packet) {
             drop(packet.error(), datagram.data.size(), arrival.now);
             continue;
@@ -193,17 +198,15 @@ void Connection::open_and_process(std::span<protection::PacketToOpen> packets, A
 void Connection::on_unopened(const protection::PacketToOpen& packet, const Arrival& arrival) {
     drop(packet.drop, packet.packet.size(), arrival.now);
     if (packet.type != wire::PacketType::kOneRtt) return;
-    //= 9000-10.3.1-1
+    //= 9000-10.3.1-2
     const auto token = wire::candidate_stateless_reset_token(packet.packet);
-    if (token && remote_ids_.matches_reset_token(*token)) {
-        //= 9000-10.3.1-3
-        vanish(CloseKind::kStatelessReset, arrival.now);
-    }
+    if (token && remote_ids_.matches_reset_token(*token)) on_stateless_reset(arrival.now);
 }
 
 void Connection::process_packet(const protection::OpenedPacket& packet, Arrival& arrival) {
     const PacketNumberSpace space = space_of(arrival.level);
-    //= 9000-12.3-7
+    //= 9000-12.3-4
+    //= 9000-12.3-5
     if (tracker(space).is_duplicate(packet.number())) {
         return drop(DropReason::kDuplicatePacket, packet.payload().size(), arrival.now);
     }
@@ -224,15 +227,17 @@ void Connection::process_packet(const protection::OpenedPacket& packet, Arrival&
                                            .length = packet.payload().size(),
                                            .payload = packet.payload(),
                                            .ecn = arrival.ecn});
-    //= 9000-17.2-14
-    //= 9000-17.3.1-9
+    //= 9000-17.2-9
+    //= 9000-17.3.1-3
     if (!packet.reserved_bits_are_zero()) {
         return fail(violation(Reason::kReservedBits), arrival.now);
     }
     arrival.ack_eliciting = arrival.non_probing = false;
     arrival.key_phase = packet.key_phase();
     const auto result = process_frames(packet.payload(), arrival);
+    //= 9000-5.2-2
     if (!result) return fail(result.error(), arrival.now);
+    //= 9000-13.1-1
     tracker(space).on_packet_received(packet.number(), arrival.now, arrival.ecn,
                                       arrival.ack_eliciting);
     if (arrival.ecn == Ecn::kCe) ++counters_.ecn_ce_received;
@@ -254,7 +259,6 @@ bool Connection::enter_path(Arrival& arrival) {
 
 // Liveness, and where the peer is now.
 void Connection::follow_peer(const protection::OpenedPacket& packet, const Arrival& arrival) {
-    //= 9000-10.1-4
     timers_.idle_restarted_by_sending = false;
     restart_idle_timer(arrival.now);
     status_.peer_packet_processed = true;

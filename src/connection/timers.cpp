@@ -35,7 +35,6 @@ void Connection::on_timeout(Instant now) {
         close_.expire();
         return emit_forgotten(now);
     }
-    //= 9000-10.1-1
     if (now >= timers_.idle) return vanish(CloseKind::kIdleTimeout, now);
     if (now >= timers_.handshake) return vanish(CloseKind::kHandshakeTimeout, now);
     if (now >= timers_.keep_alive) {
@@ -68,7 +67,7 @@ void Connection::on_recovery_timeout(Instant now) {
 
 // A probe without news repeats what is outstanding: if that was lost, no time is lost with it.
 void Connection::requeue_for_probe(PacketNumberSpace space, Instant now) {
-    //= 9002-6.2.4-1
+    //= 9002-6.2.4-6
     const EncryptionLevel level = space == PacketNumberSpace::kInitial ? EncryptionLevel::kInitial
                                   : space == PacketNumberSpace::kHandshake
                                       ? EncryptionLevel::kHandshake
@@ -92,6 +91,7 @@ void Connection::on_migration(const path::Migration& migration, Instant now) {
     ++status_.reset_tokens_version;
     if (!migration.keep_congestion_state) {
         //= 9000-9.4-1
+        //= 9000-9.4-2
         recovery_.on_path_changed(++recovery_path_, config_.settings.initial_rtt, now);
         controller_->reset();
         pacer_ = congestion::Pacer(static_cast<std::uint32_t>(datagram_size()));
@@ -125,7 +125,7 @@ Duration Connection::effective_idle_timeout() const {
         timeout = timeout == Duration::zero() ? peers : std::min(timeout, peers);
     }
     if (timeout == Duration::zero()) return timeout;
-    //= 9000-10.1-5
+    //= 9000-10.1-1
     return std::max(timeout, 3 * recovery_.probe_timeout(PacketNumberSpace::kApplication));
 }
 

@@ -42,6 +42,7 @@ bool Connection::transmit(TransmitSlot& slot, Instant now) {
 
 Connection::SendBudget Connection::send_budget(Instant now) {
     SendBudget budget;
+    //= 9000-14.1-6
     budget.total = paths_.active().amplification.allowance();
     const std::uint64_t in_flight = recovery_.bytes_in_flight();
     const std::uint64_t window = controller_->window();
@@ -49,12 +50,20 @@ Connection::SendBudget Connection::send_budget(Instant now) {
     budget.data = window > in_flight ? window - in_flight : 0;
     timers_.pace = kNever;
     if (budget.data == 0 || !config_.settings.pacing) return budget;
-    const std::uint64_t size = datagram_size();
     const std::uint64_t paced = pacer_.budget(now);
-    if (paced < size && has_something_to_send(EncryptionLevel::kOneRtt, true, now)) {
-        timers_.pace = pacer_.next_send(now, std::min(budget.data, pacer_.quantum()));
+    // Whoever asks all the time would get a datagram at a time: wait until a train may leave, or
+    // all that there is.
+    const std::uint64_t wanted =
+        std::min({budget.data, pacer_.quantum(),
+                  std::max<std::uint64_t>(datagram_size(), streams_.buffered_to_send())});
+    if (paced >= wanted) {
+        budget.data = std::min(budget.data, paced);
+        return budget;
     }
-    budget.data = std::min(budget.data, paced);
+    budget.data = 0;
+    if (has_something_to_send(EncryptionLevel::kOneRtt, true, now)) {
+        timers_.pace = pacer_.next_send(now, wanted);
+    }
     return budget;
 }
 
@@ -88,10 +97,13 @@ std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Byt
     fields.level = level;
     fields.destination = *destination;
     if (level != EncryptionLevel::kOneRtt) fields.source = config_.source_id;
+    //= 9000-8.1.2-1
+    //= 9000-8.1.3-2
     if (initial) {
         fields.token = {reinterpret_cast<const std::uint8_t*>(tokens_.initial.data()),
                         tokens_.initial.size()};
     }
+    //= 9000-17.2.3-2
     fields.number = recovery_.next_packet_number(space, shared_.ids.random);
     fields.largest_acknowledged = recovery_.largest_acked(space);
     return PacketBuilder::begin(room, fields);
@@ -101,12 +113,18 @@ std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Byt
 void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant now) {
     wire::PayloadWriter& writer = packet.payload();
     const PacketNumberSpace space = space_of(packet.level());
+    //= 9000-13.2.6-1
+    //= 9000-13.2.6-2
+    //= 9000-17.2.3-4
     if (tracker(space).ack_pending() || tracker(space).ack_now()) {
         tracker(space).write_ack(writer, now, 3);
     }
     if (!may_elicit) return;
     handshake_.write_crypto(space, writer);
     if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer);
+    //= 9002-6.2.4-1
+    //= 9002-6.2.4-3
+    //= 9002-6.2.4-8
     const bool wants_ping =
         pending_.probes[index_of(space)] > 0 ||
         (packet.level() == EncryptionLevel::kOneRtt &&
@@ -164,7 +182,6 @@ void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn 
     if (writer.ack_eliciting()) {
         if (pending_.probes[index_of(space)] > 0) --pending_.probes[index_of(space)];
         if (packet.level() == EncryptionLevel::kOneRtt) pending_.ping = false;
-        //= 9000-10.1-4
         if (!std::exchange(timers_.idle_restarted_by_sending, true)) restart_idle_timer(now);
     }
     observer_.emit(now, observe::PacketSent{.type = observe::packet_type_of(packet.level()),
@@ -193,6 +210,8 @@ void Connection::address_slot(TransmitSlot& slot, path::PathIndex path, std::siz
 
 // PATH_CHALLENGE and PATH_RESPONSE go in datagrams of their own, on the path that they are about,
 // before any data does: the first packet on a new path is a challenge.
+//= 9000-8.2.2-2
+//= 9000-8.2.2-3
 bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     if (!keyring_.has_send_keys(EncryptionLevel::kOneRtt)) return false;
     std::optional<path::PathIndex> chosen;
@@ -204,8 +223,9 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     });
     if (!chosen) return false;
     path::PathState& path = paths_[*chosen];
-    //= 9000-8.2.1-3
-    //= 9000-8.2.2-3
+    //= 9000-8.2.1-5
+    //= 9000-8.2.2-5
+    //= 9000-8.2.2-6
     const bool expand = path.may_expand() && slot.buffer.size() >= path::kMinPathDatagramSize;
     const std::size_t room = std::min<std::size_t>(
         {slot.buffer.size(), path::kMinPathDatagramSize,
@@ -252,6 +272,7 @@ bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
 }
 
 // One datagram of Initial, Handshake and 1-RTT packets, as far as there are keys and news.
+//= 9000-12.2-4
 bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
     const SendBudget budget = send_budget(now);
     const path::PathIndex path = paths_.active_index();
@@ -275,6 +296,8 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
         used += packet->length();
         //= 9000-14.1-1
         //= 9000-14.1-2
+        //= 9000-8.1-4
+        //= 9000-8.1-6
         must_expand |= level == EncryptionLevel::kInitial &&
                        (config_.role == Role::kClient || packet->payload().ack_eliciting());
         packets[i] = std::move(packet);
@@ -293,6 +316,7 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
         if (!keyring_.seal(packet->level(), {&to_seal, 1})) return false;
     }
     //= 9001-4.9.1-1
+    //= 9001-4.9.1-2
     if (config_.role == Role::kClient && packets[1]) {
         discard_space(PacketNumberSpace::kInitial, now);
     }
@@ -325,6 +349,7 @@ bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
         auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.subspan(used, size), path);
         if (!packet) break;
         write_frames(*packet, may_elicit, now);
+        //= 9000-12.4-1
         if (packet->payload().empty()) break;
         finish_packet(*packet, path, ecn, now);
         train[count++] = packet->finish();
@@ -344,10 +369,16 @@ bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
 bool Connection::transmit_close(TransmitSlot& slot, Instant now) {
     if (!close_.send_due()) return false;
     close_.on_sent();
+    //= 9000-10.2.1-7
     const std::size_t limit = static_cast<std::size_t>(std::min<std::uint64_t>(
         {slot.buffer.size(), path::kBaseDatagramSize, paths_.active().amplification.allowance()}));
     std::size_t used = 0;
     for (const EncryptionLevel level : kCoalescedLevels) {
+        // Once the handshake is confirmed there are no other keys than those of 1-RTT.
+        //= 9000-10.2.3-1
+        //= 9000-10.2.3-3
+        //= 9000-10.2.3-4
+        //= 9000-10.2.3-5
         if (!keyring_.has_send_keys(level)) continue;
         // 1-RTT keys alone are not enough while the peer may not have its own.
         const bool alone = level == EncryptionLevel::kInitial && used == 0 &&
@@ -368,7 +399,8 @@ std::size_t Connection::close_packet(EncryptionLevel level, Bytes room, bool alo
     const bool application = info.kind == CloseKind::kLocalApplication;
     wire::ConnectionCloseFrame frame;
     if (application && level != EncryptionLevel::kOneRtt) {
-        //= 9000-10.2.3-3
+        //= 9000-10.2.3-6
+        //= 9000-10.2.3-7
         frame.error_code = static_cast<std::uint64_t>(TransportErrorCode::kApplicationError);
     } else {
         frame.application = application;

@@ -12,7 +12,8 @@ constexpr std::size_t kMinFirstDestinationLength = 8;
 
 void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
                                           const wire::ProtectedPacket& packet) {
-    //= 9000-14.1-5
+    //= 9000-14.1-4
+    //= 9000-14-4
     if (datagram.data.size() < path::kBaseDatagramSize) {
         return drop(DropReason::kDatagramTooSmall, datagram);
     }
@@ -21,6 +22,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     request.token = packet.token;
     request.half_open = half_open_;
     request.connections = connections_.size();
+    //= 9000-8.1.3-14
     if (!packet.token.empty()) {
         request.valid_token = tokens_.open(packet.token, datagram.remote, now_);
     }
@@ -30,7 +32,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     if (after_retry && request.valid_token->retry_source_id != packet.destination) {
         return drop(DropReason::kBadToken, datagram);
     }
-    //= 9000-7.2-2
+    //= 9000-7.2-1
     if (!after_retry && packet.destination.length() < kMinFirstDestinationLength) {
         return drop(DropReason::kBadConnectionIdLength, datagram);
     }
@@ -83,9 +85,13 @@ void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
     token.remote = datagram.remote;
     token.expires = now_ + settings_.retry_token_lifetime;
     token.original_destination_id = packet.destination;
-    token.retry_source_id = new_connection_id();
+    //= 9000-17.2.5.1-1
+    do {
+        token.retry_source_id = new_connection_id();
+    } while (token.retry_source_id == packet.destination);
     const std::string sealed = tokens_.seal(token, random_);
     const ByteView bytes{reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()};
+    //= 9000-17.2.5.1-5
     counters_.retries_sent += replies_.retry(datagram, packet, token.retry_source_id, bytes);
 }
 

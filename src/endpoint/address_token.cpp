@@ -51,6 +51,7 @@ std::optional<AddressToken> decode(ByteView plaintext, TokenKind kind) {
 
 bool belongs_to(const AddressToken& token, const Address& remote) {
     const bool same_ip = token.remote.family == remote.family && token.remote.ip == remote.ip;
+    //= 9000-8.1.4-3
     //= 9000-8.1.4-4
     return same_ip && (token.kind == TokenKind::kNewToken || token.remote.port == remote.port);
 }
@@ -69,8 +70,10 @@ TokenSealer::~TokenSealer() = default;
 
 std::string TokenSealer::seal(const AddressToken& token, RandomSource& random) {
     std::array<std::uint8_t, kPlaintextOffset + kMaxPlaintext + crypto::kTagSize> bytes{};
+    //= 9000-8.1.1-1
     bytes[0] = static_cast<std::uint8_t>(token.kind);
     const Bytes nonce = Bytes(bytes).subspan(kKindLength, crypto::kNonceSize);
+    //= 9000-8.1.3-7
     random.fill(nonce);
     ByteWriter writer(Bytes(bytes).subspan(kPlaintextOffset, kMaxPlaintext));
     const auto expires = static_cast<std::uint64_t>(token.expires.time_since_epoch().count());
@@ -84,6 +87,9 @@ std::string TokenSealer::seal(const AddressToken& token, RandomSource& random) {
                                 .output = bytes.data() + kPlaintextOffset,
                                 .nonce = {}};
     std::copy(nonce.begin(), nonce.end(), request.nonce.begin());
+    //= 9000-8.1.4-1
+    //= 9000-8.1.4-2
+    //= 9000-8.1.3-6
     seal_->seal({&request, 1});
     const std::size_t length = kPlaintextOffset + writer.written() + crypto::kTagSize;
     return {reinterpret_cast<const char*>(bytes.data()), length};
@@ -107,7 +113,9 @@ std::optional<AddressToken> TokenSealer::open(ByteView bytes, const Address& rem
     open_->open({&request, 1});
     if (!request.authentic) return std::nullopt;
     const auto token = decode(sealed.first(sealed.size() - crypto::kTagSize), kind);
-    //= 9000-8.1.3-9
+    //= 9000-8.1.3-5
+    //= 9000-8.1.4-5
+    //= 9000-8.1.4-6
     if (!token || !belongs_to(*token, remote) || now >= token->expires) return std::nullopt;
     return token;
 }

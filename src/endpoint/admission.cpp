@@ -13,8 +13,9 @@ public:
     Verdict decide(const InitialRequest& request) override {
         if (request.connections >= max_connections_) return Verdict::kRefuse;
         if (request.valid_token) return decide_with_token(*request.valid_token);
-        //= 9000-8.1.3-11
+        //= 9000-8.1.2-2
         if (TokenSealer::looks_like_retry_token(request.token)) return Verdict::kInvalidToken;
+        //= 9000-8.1.3-15
         if (wants_retry(request.half_open)) return Verdict::kRetry;
         return request.half_open >= max_half_open_ ? Verdict::kDropHalfOpen : Verdict::kAccept;
     }

@@ -32,6 +32,7 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
     : settings_(settings),
       random_(random),
       root_key_(root_key(settings, random)),
+      //= 9000-10.3.2-2
       generator_(settings.connection_id_length),
       reset_key_(derived_key(root_key_, "stateless reset")),
       tokens_(derived_key(root_key_, "address token")),
@@ -45,7 +46,10 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
 }
 
 ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
-    auto context = tls::Context::create(Role::kServer, config.credentials, {&root_key_, 1});
+    // Connections do not take 0-RTT data yet; a ticket must not promise that they do.
+    Credentials credentials = config.credentials;
+    credentials.early_data = false;
+    auto context = tls::Context::create(Role::kServer, credentials, {&root_key_, 1});
     if (!context) return std::unexpected(ApiError::kCredentials);
     server_ = Server{std::move(*context), config.settings};
     return {};
@@ -78,7 +82,7 @@ ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig
     made.settings = config.settings;
     made.addresses = {config.local, config.remote};
     made.source_id = new_connection_id();
-    //= 9000-7.2-2
+    //= 9000-7.2-1
     made.original_destination_id = new_destination_id();
     made.initial_destination_id = made.remote_id = made.original_destination_id;
     made.token = config.token;
@@ -219,6 +223,7 @@ void Endpoint::Implementation::on_timeout(Instant now) {
 void Endpoint::Implementation::on_unreachable(const Address& remote, Instant now) {
     now_ = std::max(now_, now);
     connections_.for_each([&](SlabHandle handle, Entry& entry) {
+        //= 9000-14.2.1-4
         if (entry.connection->addresses().remote != remote) return;
         entry.connection->on_unreachable(now_);
         after_activity(handle);

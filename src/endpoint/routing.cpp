@@ -47,6 +47,15 @@ std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> da
 
 void Endpoint::Implementation::receive_unrouted(ReceivedDatagram& datagram) {
     if (datagram.data.empty()) return drop(DropReason::kTruncated, datagram);
+    // Other versions of QUIC may reset with a long header: what counts is the end.
+    //= 9000-10.3-9
+    //= 9000-10.3.1-2
+    if (const auto token = wire::candidate_stateless_reset_token(datagram.data)) {
+        if (const auto handle = table_.find_token(*token)) {
+            connections_.find(*handle)->connection->on_stateless_reset(now_);
+            return after_activity(*handle);
+        }
+    }
     if (wire::has_long_header(datagram.data[0])) {
         receive_unrouted_long(datagram);
     } else {
@@ -60,15 +69,19 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
         wire::decode_packet(datagram.data, generator_.length(), wire::FixedBit::kMayBeClear);
     if (!packet) return drop(packet.error(), datagram);
     if (const auto* unknown = std::get_if<wire::UnsupportedVersionPacket>(&*packet)) {
-        //= 9000-6.1-1
-        //= 9000-14.1-5
+        //= 9000-5.2.2-3
         if (datagram.data.size() < path::kBaseDatagramSize) {
             return drop(DropReason::kDatagramTooSmall, datagram);
         }
+        //= 9000-5.2.2-1
+        //= 9000-17.2.1-7
         counters_.version_negotiations_sent += replies_.negotiate_version(datagram, *unknown);
         return drop(DropReason::kUnknownVersion, datagram);
     }
     const auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet);
+    //= 9000-5.2.2-7
+    //= 9000-5.2.2-8
+    //= 9000-6.1-1
     if (wanted == nullptr || wanted->type != wire::PacketType::kInitial) {
         return drop(DropReason::kUnknownConnection, datagram);
     }
@@ -76,14 +89,6 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
 }
 
 void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram) {
-    const auto token = wire::candidate_stateless_reset_token(datagram.data);
-    if (token) {
-        //= 9000-10.3.1-1
-        if (const auto handle = table_.find_token(*token)) {
-            connections_.find(*handle)->connection->on_stateless_reset(now_);
-            return after_activity(*handle);
-        }
-    }
     drop(DropReason::kUnknownConnection, datagram);
     const auto view = wire::peek_destination_connection_id(datagram.data, generator_.length());
     if (!view) return;

@@ -10,6 +10,8 @@
 
 namespace stoq::wire {
 
+//= 9000-17.2-2
+//= 9000-17.2-5
 inline constexpr std::size_t kMaxConnectionIdLength = 20;
 
 namespace detail {
