@@ -48,7 +48,7 @@ using RuntimeResult = Result<T, RuntimeError>;
 
 // The addresses of `host`, a name or an address literal, in the system's order of preference, all
 // with `port`. Waits for the resolver; call it before run(), or from another thread.
-// @error of std::generic_category when the system says why, no_such_device_or_address otherwise.
+// @error whatever the resolver says, in a category of its own, or a system error.
 SystemResult<std::vector<Address>> resolve(const std::string& host, std::uint16_t port);
 
 // "example.org:443", "192.0.2.1:443" or "[2001:db8::1]:443" in two.

@@ -1,0 +1,173 @@
+// The loop: receive, tell, settle, send, sleep.
+#include <algorithm>
+#include <utility>
+
+#include "io/clock.h"
+#include "runtime/implementation.h"
+
+namespace stoq {
+namespace {
+
+// What one turn does at most, so that sending does not keep acknowledgements waiting, nor events
+// the datagrams.
+constexpr std::size_t kMaxTrainsPerTurn = 64;
+constexpr std::size_t kMaxEventsPerTurn = 4096;
+
+}  // namespace
+
+void Runtime::Implementation::run() {
+    while (!stop_.exchange(false, std::memory_order_acquire)) run_once(Duration::max());
+}
+
+void Runtime::Implementation::stop() {
+    stop_.store(true, std::memory_order_release);
+    sockets_.waker().wake();
+}
+
+void Runtime::Implementation::post(Task task) {
+    {
+        const std::lock_guard lock(posted_mutex_);
+        posted_.push_back(std::move(task));
+    }
+    posted_any_.store(true, std::memory_order_release);
+    sockets_.waker().wake();
+}
+
+bool Runtime::Implementation::run_once(Duration max_wait) {
+    bool worked = receive();
+    worked |= run_timers();
+    worked |= run_posted();
+    worked |= dispatch_events();
+    endpoint_->settle();
+    worked |= transmit();
+    worked |= report_unreachable();
+    // Sending and bad news have events of their own, which must not sleep with us.
+    worked |= dispatch_events();
+    sockets_.update_interest();
+    if (!worked) return sleep(max_wait);
+    if (settings_.spin > Duration::zero()) last_work_ = io::now();
+    return true;
+}
+
+bool Runtime::Implementation::receive() {
+    bool received = false;
+    for (const runtime::Sockets::Socket& socket : sockets_.all()) {
+        const auto batch = socket.datapath->receive_batch();
+        if (batch.empty()) continue;
+        endpoint_->receive(batch, io::now());
+        received = true;
+    }
+    return received;
+}
+
+bool Runtime::Implementation::run_timers() {
+    const Instant now = io::now();
+    bool ran = false;
+    if (endpoint_->next_timeout() <= now) {
+        endpoint_->on_timeout(now);
+        ran = true;
+    }
+    // A timer that is set meanwhile is later than `now`, or waits for the next turn.
+    while (Task task = timers_.take_due(now)) {
+        task();
+        ran = true;
+    }
+    return ran;
+}
+
+bool Runtime::Implementation::run_posted() {
+    if (!posted_any_.exchange(false, std::memory_order_acquire)) return false;
+    std::vector<Task> tasks;
+    {
+        const std::lock_guard lock(posted_mutex_);
+        tasks.swap(posted_);
+    }
+    for (Task& task : tasks) task();
+    return !tasks.empty();
+}
+
+bool Runtime::Implementation::dispatch_events() {
+    std::size_t count = 0;
+    for (; count < kMaxEventsPerTurn; ++count) {
+        const auto event = endpoint_->poll_event();
+        if (!event) break;
+        track(*event);
+        if (handler_) handler_(*event);
+    }
+    return count != 0;
+}
+
+bool Runtime::Implementation::transmit() {
+    if (!sockets_.resume()) return false;
+    std::size_t trains = 0;
+    for (; trains < kMaxTrainsPerTurn; ++trains) {
+        TransmitSlot* const slot = sockets_.slot();
+        if (slot == nullptr || !endpoint_->transmit(*slot, io::now())) break;
+        sockets_.send(*slot);
+    }
+    if (trains != 0) sockets_.flush();
+    return trains != 0;
+}
+
+bool Runtime::Implementation::report_unreachable() {
+    const std::vector<Address> unreachable = sockets_.take_unreachable();
+    // Only a connection that has not heard from its peer can mind, and the endpoint has to look
+    // for it among all: nobody may make it do so at will.
+    if (connecting_count_ == 0) return false;
+    for (const Address& remote : unreachable) endpoint_->on_unreachable(remote, io::now());
+    return !unreachable.empty();
+}
+
+Instant Runtime::Implementation::next_timeout() const {
+    const Instant retry = sockets_.blocked() ? sockets_.retry_time(io::now()) : kNever;
+    return std::min({endpoint_->next_timeout(), timers_.earliest(), retry});
+}
+
+bool Runtime::Implementation::sleep(Duration max_wait) {
+    const Instant now = io::now();
+    if (now - last_work_ < settings_.spin) return true;
+    const Instant next = next_timeout();
+    const Duration until = next == kNever ? Duration::max() : next - now;
+    return sockets_.wait(std::min(max_wait, until));
+}
+
+bool Runtime::Implementation::drain(Duration limit) {
+    const Instant end = io::now() + limit;
+    for (Duration left = limit; left > Duration::zero(); left = end - io::now()) {
+        const bool worked = run_once(open_count_ == 0 ? Duration::zero() : left);
+        if (open_count_ == 0 && !worked && !sockets_.blocked()) return true;
+    }
+    return false;
+}
+
+// --- Which connections are open ------------------------------------------------------------------
+
+Runtime::Implementation::OpenConnection& Runtime::Implementation::tracked(ConnectionHandle handle) {
+    if (open_.size() <= handle.index) open_.resize(handle.index + 1);
+    return open_[handle.index];
+}
+
+void Runtime::Implementation::track(const Event& event) {
+    if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
+        track_open(established->connection, false);
+    } else if (const auto* closed = std::get_if<ConnectionClosed>(&event)) {
+        track_closed(closed->connection);
+    }
+}
+
+void Runtime::Implementation::track_open(ConnectionHandle handle, bool connecting) {
+    track_closed(handle);
+    tracked(handle) = {handle, true, connecting};
+    ++open_count_;
+    if (connecting) ++connecting_count_;
+}
+
+void Runtime::Implementation::track_closed(ConnectionHandle handle) {
+    OpenConnection& connection = tracked(handle);
+    if (!connection.open || connection.handle != handle) return;
+    --open_count_;
+    if (connection.connecting) --connecting_count_;
+    connection = {};
+}
+
+}  // namespace stoq
