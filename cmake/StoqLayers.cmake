@@ -65,8 +65,8 @@ target_compile_options(stoq_warnings INTERFACE
 # copies in std::string (its bug 105329) and uninitialized members in moved variants. Clang and the
 # sanitizers look for the same mistakes.
 target_compile_options(stoq_warnings INTERFACE
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized -Wno-error=array-bounds
-        -Wno-error=stringop-overflow -Wno-error=stringop-overread -Wno-error=free-nonheap-object>)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overread
+        -Wno-error=array-bounds -Wno-error=stringop-overflow -Wno-error=free-nonheap-object>)
 
 # Sources without exceptions and run-time type information. -fno-sanitize=vptr: that check needs the latter.
 add_library(stoq_core_flags INTERFACE)
