@@ -18,6 +18,10 @@ std::size_t IntervalSet::first_reaching(std::uint64_t value) const {
 
 std::uint64_t IntervalSet::insert(std::uint64_t begin, std::uint64_t end) {
     if (begin >= end) return 0;
+    if (!intervals_.empty() && begin == intervals_.back().end) {  // what happens nearly always
+        intervals_.back().end = end;
+        return end - begin;
+    }
     const std::size_t first = first_reaching(begin);
     if (first == intervals_.size() || end < intervals_[first].begin) {
         intervals_.insert(intervals_.begin() + static_cast<std::ptrdiff_t>(first), {begin, end});

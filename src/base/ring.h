@@ -50,6 +50,12 @@ public:
         return end_++;
     }
 
+    // Appends a default element, to be filled where it lies.
+    T& emplace_back() {
+        if (size() == capacity_) grow();
+        return (*this)[end_++];
+    }
+
     void pop_front() {
         STOQ_CHECK(!empty());
         (*this)[begin_] = T{};

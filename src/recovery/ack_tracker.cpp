@@ -17,6 +17,7 @@ void AckTracker::set_policy(Duration max_ack_delay, std::uint32_t threshold) {
 bool AckTracker::is_duplicate(PacketNumber number) const {
     //= 9000-12.3-4
     //= 9000-13.2.3-4
+    if (!received_.empty() && number.value() >= received_.back().end) return false;
     return number.value() < floor_ || received_.contains(number.value());
 }
 

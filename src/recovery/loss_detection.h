@@ -55,7 +55,7 @@ struct LossInfo {
     std::span<const wire::SentFrame> frames{};
     std::uint64_t bytes = 0;
     std::uint32_t packets = 0;
-    std::uint32_t marked = 0;  // of these, sent with ECT(0)
+    std::uint32_t marked = 0;    // of these, sent with ECT(0)
     Instant latest_sent_time{};  // of the lost packets, meaningful when packets > 0
     LargestPacket largest;       // of the same packets
     bool persistent_congestion = false;

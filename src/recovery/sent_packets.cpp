@@ -24,12 +24,10 @@ SentPacket& SentPackets::on_sent(const OutgoingPacket& packet, Instant now) {
     STOQ_CHECK(packet.frames.size() <= UINT8_MAX);
     if (packet.number.value() > end()) {
         last_skipped_ = end();
-        SentPacket skipped;
-        skipped.state = SentPacket::State::kSkipped;
-        packets_.push_back(skipped);
+        packets_.emplace_back().state = SentPacket::State::kSkipped;
     }
     if (packet.number.value() > skip_at_) skip_at_ = 0;
-    SentPacket entry;
+    SentPacket& entry = packets_.emplace_back();
     entry.time_sent = now;
     entry.first_frame = frames_.end_position();
     entry.bytes = packet.bytes;
@@ -40,8 +38,8 @@ SentPacket& SentPackets::on_sent(const OutgoingPacket& packet, Instant now) {
     entry.ack_eliciting = packet.ack_eliciting;
     entry.in_flight = packet.in_flight;
     entry.mtu_probe = packet.mtu_probe;
-    for (const wire::SentFrame& frame : packet.frames) frames_.push_back(frame);
-    return packets_[packets_.push_back(entry)];
+    for (const wire::SentFrame& frame : packet.frames) frames_.emplace_back() = frame;
+    return entry;
 }
 
 void SentPackets::append_frames(const SentPacket& packet, FrameList& list) const {

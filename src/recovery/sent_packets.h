@@ -57,10 +57,10 @@ struct SentPacket {
     std::uint8_t path = 0;
     Ecn ecn = Ecn::kNotEct;
     State state = State::kUnused;
-    bool ack_eliciting : 1 = false;
-    bool in_flight : 1 = false;
-    bool mtu_probe : 1 = false;
-    bool app_limited : 1 = false;
+    bool ack_eliciting = false;
+    bool in_flight = false;
+    bool mtu_probe = false;
+    bool app_limited = false;
 
     bool outstanding() const { return state == State::kOutstanding; }
 };

@@ -23,6 +23,21 @@ TEST(Ring, KeepsPositionsWhenItGrows) {
     EXPECT_EQ(ring.back(), 99);
 }
 
+TEST(Ring, ElementAppendedInPlaceIsADefaultOneAlsoWhereAnotherLay) {
+    Ring<int> ring(4);
+    for (int i = 1; i <= 20; ++i) {
+        int& element = ring.emplace_back();
+        EXPECT_EQ(element, 0);
+        element = i;
+        if (ring.size() == 4) ring.pop_front();
+    }
+    EXPECT_EQ(ring.capacity(), 4u);
+    EXPECT_EQ(ring.back(), 20);
+    for (int i = 21; i <= 30; ++i) ring.emplace_back() = i;
+    EXPECT_EQ(ring.front(), 18);
+    EXPECT_EQ(ring.back(), 30);
+}
+
 TEST(Slab, StaleHandleFindsNothingAfterReuse) {
     Slab<int> slab;
     const SlabHandle first = slab.emplace(1);
