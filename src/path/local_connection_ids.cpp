@@ -145,6 +145,7 @@ std::optional<ConnectionIdChange> LocalConnectionIds::next_change() {
     return change;
 }
 
+//= 9000-5.1.1-2
 std::optional<std::uint64_t> LocalConnectionIds::sequence_of(const wire::ConnectionId& id) const {
     for (const Entry& entry : entries_) {
         if (entry.active && entry.id == id) return entry.sequence;

@@ -70,6 +70,7 @@ bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
     while (!ranges.empty() && ranges.front().end <= ack_floor_) ranges = ranges.subspan(1);
     if (ranges.empty()) return false;
 
+    //= 9000-13.2.5-1
     //= 9000-13.2.5-3
     const Duration waited = std::max(now - largest_received_at_, Duration::zero());
     const auto microseconds =
@@ -83,6 +84,7 @@ bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
     const std::uint64_t delay = microseconds >> ack_delay_exponent;
     if (wire::encode_ack(writer.bytes(), ranges, delay, reported) == 0) return false;
     writer.record_ack(received_.back().end - 1);
+    //= 9000-13.2.1-3
     ack_now_ = false;
     unacknowledged_ = 0;
     return true;

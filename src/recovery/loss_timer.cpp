@@ -99,6 +99,7 @@ TimeoutOutcome LossRecovery::on_timeout(Instant now) {
 void LossRecovery::fill_probes(PacketNumberSpace space, TimeoutOutcome& outcome) const {
     if (needs_anti_deadlock_probe()) {
         //= 9002-6.2.2.1-3
+        //= 9000-8.1-5
         outcome.probes[index_of(space)] = 1;
         return;
     }

@@ -187,6 +187,7 @@ void set_server_tickets(State& state, std::span<const TicketSecret> secrets) {
 CredentialResult<void> configure(State& state, const Credentials& credentials,
                                  std::span<const TicketSecret> secrets) {
     state.alpn = protocol_list(credentials.alpn);
+    //= 9000-7-2
     if (state.alpn.empty()) return error(Code::kBadAlpn);
     set_protocol(*state.ssl);
     if (auto set = set_algorithms(state, credentials); !set) return set;

@@ -6,6 +6,7 @@
 
 namespace stoq::wire {
 
+//= 9000-17.2.5-1
 Result<RetryPacket, DropReason> decode_retry(ByteView packet, std::size_t token_offset,
                                              RetryPacket header) {
     if (packet.size() < token_offset + kRetryIntegrityTagLength) {

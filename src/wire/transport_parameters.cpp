@@ -248,6 +248,7 @@ Reason decode_next(ByteReader& reader, Role sender, SeenIds& seen, Parameters& p
 
 }  // namespace
 
+//= 9000-7.4-2
 bool encode_transport_parameters(ByteWriter& writer, const TransportParameters& parameters,
                                  Role sender, const ReservedParameter* reserved) {
     const std::size_t start = writer.written();

@@ -120,6 +120,8 @@ bool UdpSocket::set_for_families(Option ipv4, Option ipv6) const {
 
 void UdpSocket::probe_capabilities(const UdpSettings& settings) {
     auto& can = capabilities_;
+    //= 9000-14-2
+    //= 9000-14-3
     can.dont_fragment = set_for_families({IP_MTU_DISCOVER, IP_PMTUDISC_PROBE},
                                          {IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE});
     can.ecn = set_for_families({IP_RECVTOS, 1}, {IPV6_RECVTCLASS, 1});
