@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kPeriod = 65'521;
 constexpr std::size_t kPeriodsPerWrite = 4;
 constexpr Duration kSettlingTime = std::chrono::seconds(2);
+// The ends do not begin in the same moment: the steady state ends before either of them does.
+constexpr Duration kLeadOut = std::chrono::milliseconds(200);
 constexpr Duration kPatience = std::chrono::seconds(20);
 
 // The pattern, one period more often than it is written at once.
@@ -49,7 +51,7 @@ void note_steady_state(const End& end, Instant first, Duration span, EndReport& 
     if (report.begin.rounds == 0 && past >= std::min(kSettlingTime, span / 4)) {
         report.begin = end.snapshot();
     }
-    if (report.end.rounds == 0 && past >= span) report.end = end.snapshot();
+    if (report.end.rounds == 0 && past >= span - kLeadOut) report.end = end.snapshot();
 }
 
 class Sender {
@@ -105,7 +107,7 @@ private:
     void finish() {
         (void)end_.endpoint().finish(connection_, *stream_);
         finished_ = true;
-        report_.bytes = report_.end.payload_bytes;
+        report_.bytes = end_.snapshot().payload_bytes;
     }
 
     void delivered() {
