@@ -52,10 +52,11 @@ Connection::SendBudget Connection::send_budget(Instant now) {
     if (budget.data == 0 || !config_.settings.pacing) return budget;
     const std::uint64_t paced = pacer_.budget(now);
     // Whoever asks all the time would get a datagram at a time: wait until a train may leave, or
-    // all that there is.
+    // about all that there is.
+    const std::uint64_t buffered = streams_.buffered_to_send();
+    const std::uint64_t unsent = buffered > in_flight ? buffered - in_flight : 0;
     const std::uint64_t wanted =
-        std::min({budget.data, pacer_.quantum(),
-                  std::max<std::uint64_t>(datagram_size(), streams_.buffered_to_send())});
+        std::min({budget.data, pacer_.quantum(), std::max<std::uint64_t>(datagram_size(), unsent)});
     if (paced >= wanted) {
         budget.data = std::min(budget.data, paced);
         return budget;
