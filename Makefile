@@ -59,9 +59,9 @@ bench:
 
 .PHONY: interop-smoke
 interop-smoke:
-	$(SETUP) build
+	$(SETUP) interop
 	$(configure)
-	$(build) --target bin/stoq
+	$(build) --target stoq_hq
 	tests/interop/smoke $(BUILD)
 
 .PHONY: check

@@ -107,8 +107,9 @@ async def run_server(options):
     made = configuration(is_client=False)
     made.load_cert_chain(options.cert, options.key)
     host, _, port = options.listen.rpartition(":")
-    await serve(host, int(port), configuration=made, create_protocol=HqServer)
-    print("ready", flush=True)
+    server = await serve(host, int(port), configuration=made, create_protocol=HqServer)
+    bound = server._transport.get_extra_info("sockname")
+    print(f"ready: {bound[0]}:{bound[1]}", flush=True)
     await asyncio.Event().wait()
 
 

@@ -111,7 +111,7 @@ func runServer(o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Println("ready:", listener.Addr())
 	for {
 		connection, err := listener.Accept(context.Background())
 		if err != nil {
