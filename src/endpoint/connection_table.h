@@ -33,14 +33,14 @@ public:
 
     // Stateless reset tokens of the peers (RFC 9000 section 10.3.1).
     void add_token(const wire::StatelessResetToken& token, SlabHandle connection) {
-        by_token_.insert_or_assign(token.bytes, connection);
+        by_token_.insert_or_assign(token, connection);
     }
     void remove_token(const wire::StatelessResetToken& token, SlabHandle connection) {
-        const auto at = by_token_.find(token.bytes);
+        const auto at = by_token_.find(token);
         if (at != by_token_.end() && at->second == connection) by_token_.erase(at);
     }
     std::optional<SlabHandle> find_token(const wire::StatelessResetToken& token) const {
-        const auto at = by_token_.find(token.bytes);
+        const auto at = by_token_.find(token);
         if (at == by_token_.end()) return std::nullopt;
         return at->second;
     }
@@ -48,18 +48,20 @@ public:
     std::size_t id_count() const { return by_id_.size(); }
 
 private:
-    using Token = std::array<std::uint8_t, wire::kStatelessResetTokenLength>;
     struct IdHash {
         SeededHash hash;
         std::size_t operator()(const wire::ConnectionId& id) const { return hash(id.view()); }
     };
     struct TokenHash {
         SeededHash hash;
-        std::size_t operator()(const Token& token) const { return hash(token); }
+        std::size_t operator()(const wire::StatelessResetToken& token) const {
+            return hash(token.bytes);
+        }
     };
 
     std::unordered_map<wire::ConnectionId, SlabHandle, IdHash> by_id_;
-    std::unordered_map<Token, SlabHandle, TokenHash> by_token_;
+    // Compares in constant time, as the tokens do.
+    std::unordered_map<wire::StatelessResetToken, SlabHandle, TokenHash> by_token_;
 };
 
 }  // namespace stoq::endpoint
