@@ -37,21 +37,21 @@ class EventSink;
 
 // What a server needs to accept connections.
 struct ServerConfig {
-    Credentials credentials;
-    Settings settings;
+    Credentials credentials{};
+    Settings settings{};
 };
 
 // Where and how a client connects.
 struct ClientConfig {
-    Address remote;
+    Address remote{};
     // Source address; an empty family lets the system choose.
-    Address local;
+    Address local{};
     // Name or IP address literal that the certificate must carry; sent as SNI when it is a name.
-    std::string server_name;
-    std::shared_ptr<const Credentials> credentials;
-    Settings settings;
+    std::string server_name{};
+    std::shared_ptr<const Credentials> credentials{};
+    Settings settings{};
     // A token of a NEW_TOKEN frame from an earlier connection to the same server, or empty.
-    std::string token;
+    std::string token{};
 };
 
 // What is known about a connection. Strings are empty until the handshake has told them.
@@ -179,7 +179,8 @@ public:
     ApiResult<void> reset(ConnectionHandle connection, StreamId stream, std::uint64_t code);
     // Looks at the next bytes without taking them.
     ApiResult<ReadView> peek(ConnectionHandle connection, StreamId stream);
-    // Takes the first `length` bytes of what peek() showed, and the end with the last of them.
+    // Takes the first `length` bytes of what peek() showed, and the end with the last of them. An
+    // end that came without bytes was taken by peek(); consuming 0 bytes of it changes nothing.
     ApiResult<void> consume(ConnectionHandle connection, StreamId stream, std::size_t length);
     // Asks the peer to stop sending.
     ApiResult<void> stop_sending(ConnectionHandle connection, StreamId stream, std::uint64_t code);

@@ -199,7 +199,7 @@ struct Credentials {
     // by colons; `*` marks those for which a client sends a key share; `/` separates classes of
     // preference: a server asks for a retry rather than take a group of a lower class.
     std::string groups{kDefaultGroups};
-    CipherSuites cipher_suites;
+    CipherSuites cipher_suites{};
 
     // Server: sends tickets, and resumes from them. Client: asks for them; the endpoint does not
     // hand them to the application yet, so its own connections begin with a full handshake.

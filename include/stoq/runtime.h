@@ -95,7 +95,7 @@ struct ConnectConfig {
     Address remote{};
     // The name that the certificate must carry. Empty: the host of `address`.
     std::string server_name{};
-    // One Credentials shared by many connections shares their session tickets.
+    // Share one between connections: what TLS needs is then made ready once.
     std::shared_ptr<const Credentials> credentials{};
     Settings settings{};
     // An address token of an earlier connection (Endpoint::address_token), or empty.
