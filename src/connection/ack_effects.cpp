@@ -34,8 +34,15 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
     emit_metrics(now);
 }
 
-void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace, Instant now) {
+void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now) {
     for (const wire::SentFrame& frame : lost.frames) on_frame_lost(frame, now);
+    // Packets of 1-RTT that wait for the handshake may fill the window, and they are acknowledged
+    // only after it: what the handshake has lost goes out like the one packet that RFC 9002 section
+    // 7.3.2 lets go when recovery begins.
+    if (space != PacketNumberSpace::kApplication && !lost.frames.empty()) {
+        pending_.probes[index_of(space)] =
+            std::max<std::uint8_t>(pending_.probes[index_of(space)], 1);
+    }
     if (!lost.congestion()) return;
     counters_.packets_lost += lost.packets;
     //= 9000-13.3-7
