@@ -69,11 +69,17 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     made.sink = sink_;
     auto connection = connection::Connection::create(made, shared_, now_);
     if (!connection) return drop(DropReason::kTooManyConnections, datagram);
+    // What cannot be opened makes no connection: its connection IDs are anybody's words, and one
+    // that was damaged on the way would keep the client's undamaged packets from being answered.
+    (*connection)->receive({&datagram, 1}, now_);
+    if ((*connection)->counters().packets_received == 0) {
+        (*connection)->abandon(now_);
+        return drop(DropReason::kDecryptionFailed, datagram);
+    }
     const SlabHandle handle = add(std::move(*connection));
     table_.add(packet.destination, handle);
     ++counters_.connections_accepted;
     Entry& entry = *connections_.find(handle);
-    entry.connection->receive({&datagram, 1}, now_);
     if (!std::exchange(entry.settle_queued, true)) settle_queue_.push_back(handle);
     after_activity(handle);
 }
