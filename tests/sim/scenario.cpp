@@ -157,6 +157,7 @@ World::World(const Scenario& scenario)
       nat_(client_address(), client_address()),
       client_(client_host_.endpoint(), Role::kClient, scenario_.plan),
       server_(server_host_.endpoint(), Role::kServer, scenario_.plan) {
+    start_qlog();
     client_host_.set_application(&client_);
     server_host_.set_application(&server_);
     if (!scenario.rebindings.empty()) client_host_.uplink().add(nat_.outward());
@@ -168,6 +169,14 @@ World::World(const Scenario& scenario)
     const Instant until = Simulation::kStart + scenario.silence->until;
     client_host_.uplink().add_front(std::make_unique<Blackhole>(from, until));
     server_host_.uplink().add_front(std::make_unique<Blackhole>(from, until));
+}
+
+void World::start_qlog() {
+    const char* directory = std::getenv("STOQ_SIM_QLOG");
+    if (directory == nullptr) return;
+    qlog_ = std::make_unique<observe::QlogDirectory>(directory);
+    client_host_.endpoint().set_event_sink(qlog_.get());
+    server_host_.endpoint().set_event_sink(qlog_.get());
 }
 
 void World::start() {
@@ -248,7 +257,7 @@ bool is_explained(const Scenario& scenario, const World& world, const Transfer& 
     const bool timed_out = kind == CloseKind::kHandshakeTimeout || kind == CloseKind::kIdleTimeout;
     // Datagrams of 1200 bytes do not fit.
     const bool too_narrow = scenario.up.mtu < 1200 || scenario.down.mtu < 1200;
-    if (too_narrow) return kind == CloseKind::kHandshakeTimeout;
+    if (too_narrow) return timed_out;
     const bool cut = scenario.silence &&
                      scenario.silence->until - scenario.silence->from > std::chrono::minutes(10);
     return cut && timed_out;
@@ -291,6 +300,7 @@ std::string check(const Scenario& scenario) {
     world.start();
     std::string wrong;
     if (!world.run_transfer()) {
+        if (world.failure().empty()) world.run([&] { return world.both_closed(); });
         if (is_explained(scenario, world, world.client())) return {};
         wrong = "the transfer was not completed";
     } else {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "observe/qlog_directory.h"
 #include "sim/elements.h"
 #include "sim/transfer.h"
 
@@ -99,8 +100,10 @@ public:
 
 private:
     void schedule_rebindings();
+    void start_qlog();
 
     Scenario scenario_;
+    std::unique_ptr<observe::QlogDirectory> qlog_;  // where STOQ_SIM_QLOG says
     Simulation simulation_;
     Host& client_host_;
     Host& server_host_;

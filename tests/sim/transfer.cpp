@@ -278,7 +278,9 @@ bool Transfer::read_once(StreamId id, Stream& stream, Instant now) {
     const std::size_t count = most == 0 ? 0 : draw(random_, 1, most);
     verify(id, receiving, view->bytes.first(count));
     const bool ends = view->finished && count == view->bytes.size();
-    const auto consumed = endpoint_.consume(connection_, id, count);
+    // An end without bytes has been taken by looking at it.
+    const auto consumed =
+        count == 0 ? ApiResult<void>() : endpoint_.consume(connection_, id, count);
     if (!consumed) {
         fail("consume: " + std::string(to_string(consumed.error())));
         return false;
