@@ -84,20 +84,12 @@ TransportResult<AckOutcome> LossRecovery::on_ack_received(PacketNumberSpace numb
     if (space.discarded) return outcome;
     outcome.bytes_in_flight_before = bytes_in_flight_;
     const std::uint64_t largest = ack.largest.value();
-    //= 9000-13.1-2
-    if (largest >= space.packets.end()) return std::unexpected(unsent_packet_acknowledged(ack));
-    const bool largest_is_new = largest >= space.packets.begin() &&
-                                space.packets[largest].state != SentPacket::State::kAcknowledged;
-    for (const wire::AckRange& range : ack.ranges) {
-        const Interval numbers{range.smallest.value(), range.largest.value() + 1};
-        if (!acknowledge_range(space, numbers, outcome, now)) {
-            return std::unexpected(unsent_packet_acknowledged(ack));
-        }
+    const bool largest_is_new = space.packets.may_be_new(largest);
+    if (!acknowledge_all(space, ack, outcome, now)) {
+        return std::unexpected(unsent_packet_acknowledged(ack));
     }
-    if (!space.largest_acked || largest > *space.largest_acked) {
-        space.largest_acked = largest;
-        outcome.largest_advanced = true;
-    }
+    outcome.largest_advanced = !space.largest_acked || largest > *space.largest_acked;
+    if (outcome.largest_advanced) space.largest_acked = largest;
     outcome.acked = acked_.frames();
     if (outcome.newly_acked == 0) return outcome;
 
@@ -113,6 +105,17 @@ TransportResult<AckOutcome> LossRecovery::on_ack_received(PacketNumberSpace numb
     timer_restarted_at_ = now;
     retire(space, now);
     return outcome;
+}
+
+bool LossRecovery::acknowledge_all(Space& space, const wire::AckFrame& ack, AckOutcome& outcome,
+                                   Instant now) {
+    //= 9000-13.1-2
+    if (ack.largest.value() >= space.packets.end()) return false;
+    for (const wire::AckRange& range : ack.ranges) {
+        const Interval numbers{range.smallest.value(), range.largest.value() + 1};
+        if (!acknowledge_range(space, numbers, outcome, now)) return false;
+    }
+    return true;
 }
 
 bool LossRecovery::acknowledge_range(Space& space, Interval range, AckOutcome& outcome,
@@ -215,6 +218,8 @@ LossInfo LossRecovery::detect_lost(Space& space, Instant now) {
 }
 
 bool LossRecovery::is_lost(const Space& space, std::uint64_t number, Instant lost_send_time) const {
+    // Whatever was sent before it: no loss is ignored.
+    //= 9002-7.4-2
     //= 9002-6.1.2-1
     return space.packets[number].time_sent <= lost_send_time ||
            space.packets.distance(number, *space.largest_acked) >= settings_.packet_threshold;

@@ -180,6 +180,7 @@ private:
     const Space& space_at(PacketNumberSpace space) const { return spaces_[index_of(space)]; }
 
     // False when the peer cannot have received the packet.
+    bool acknowledge_all(Space& space, const wire::AckFrame& ack, AckOutcome& outcome, Instant now);
     bool acknowledge_range(Space& space, Interval range, AckOutcome& outcome, Instant now);
     bool acknowledge(Space& space, std::uint64_t number, AckOutcome& outcome, Instant now);
     void count_acknowledged(const SentPacket& packet, AckOutcome& outcome, Instant now);

@@ -89,6 +89,11 @@ public:
     std::uint64_t end() const { return packets_.end_position(); }
     std::size_t size() const { return packets_.size(); }
 
+    // True when `number` was sent, is still kept and not known to be acknowledged.
+    bool may_be_new(std::uint64_t number) const {
+        return packets_.contains(number) &&
+               packets_[number].state != SentPacket::State::kAcknowledged;
+    }
     // True when [begin, end) holds the number that was skipped last. Older ones are found as
     // entries of the ring, until they leave it.
     bool holds_last_skipped(Interval range) const {

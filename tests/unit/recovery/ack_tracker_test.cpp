@@ -233,6 +233,7 @@ TEST(AckTracker, WithoutRoomTheDebtStays) {
     EXPECT_TRUE(receiver.write().has_value());
 }
 
+//= test 9000-13.2.5-1
 //= test 9000-13.2.5-3
 TEST(AckTracker, ReportsTheTimeSinceTheLargestPacket) {
     Receiver receiver;

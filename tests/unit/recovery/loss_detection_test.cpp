@@ -306,6 +306,15 @@ TEST(Losses, PacketThatArrivesAfterAllIsSpuriousAndItsFramesAreAcknowledged) {
     EXPECT_EQ(sender.ack({{0, 4}}).newly_acked, 0u);
 }
 
+//= test 9002-7.4-2
+TEST(Losses, AreCountedInEverySpaceAlsoBeforeTheHandshakeIsDone) {
+    for (const auto space : {kInitial, kHandshake, kApplication}) {
+        Sender sender;
+        sender.send_many(5, space);
+        EXPECT_EQ(sender.ack({{0, 1}, {4, 5}}, space).lost.packets, 1u);
+    }
+}
+
 TEST(Losses, EachPacketIsLostOnce) {
     Sender sender;
     sender.send_many(10);

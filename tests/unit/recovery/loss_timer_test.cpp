@@ -73,6 +73,7 @@ TEST(Timer, RestartsWithEveryAckElicitingPacketOnly) {
 
 //= test 9002-6.2.1-5
 //= test 9002-6.2-1
+//= test 9002-7.5-2
 TEST(Timer, EachTimeoutDoublesTheNextAndDeclaresNothingLost) {
     Sender sender = confirmed();
     sender.send_many(3);
