@@ -128,6 +128,9 @@ ApiResult<ReadView> StreamSet::peek(StreamId id) {
 }
 
 ApiResult<void> StreamSet::consume(StreamId id, std::size_t length) {
+    // An end without bytes went with peek(), and the stream perhaps with it. Who reads in a loop
+    // consumes what it was shown, nothing in this case, and need not know.
+    if (length == 0 && table_.find_for_application(id) == nullptr) return {};
     Stream* const stream = STOQ_TRY(find(id, Needs::kReceiving));
     STOQ_TRY(stream->receive.consume(length));
     on_consumed(*stream, length);

@@ -78,6 +78,22 @@ TEST_F(StreamSetFramesTest, ReadableComesOnceUntilEverythingIsConsumed) {
     ASSERT_EQ(poll_all(server).size(), 1u);
 }
 
+// A loop of peek() and consume() need not treat an end without bytes as a case of its own.
+TEST_F(StreamSetFramesTest, ConsumingNothingOfAnEndThatPeekTookIsNoError) {
+    const StreamId unidirectional(2);
+    ASSERT_TRUE(data(2, 0, 100));
+    ASSERT_TRUE(server.consume(unidirectional, 100));
+    ASSERT_TRUE(server.on_stream({.id = unidirectional, .offset = 100, .data = {}, .fin = true},
+                                 Instant()));
+    const auto view = server.peek(unidirectional);
+    ASSERT_TRUE(view);
+    EXPECT_TRUE(view->bytes.empty());
+    EXPECT_TRUE(view->finished);
+    EXPECT_TRUE(server.consume(unidirectional, 0));
+    EXPECT_EQ(server.peek(unidirectional).error(), ApiError::kUnknownStream);
+    EXPECT_EQ(server.consume(unidirectional, 1).error(), ApiError::kUnknownStream);
+}
+
 TEST_F(StreamSetFramesTest, ReadableIsNotToldWhenItWasReadAlready) {
     ASSERT_TRUE(data(0, 0, 100));
     ASSERT_TRUE(server.consume(StreamId(0), 100));
