@@ -1,0 +1,77 @@
+#include "server_options.h"
+
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "client_session.h"
+#include "exit_code.h"
+#include "interrupt.h"
+#include "key_log.h"
+
+namespace stoq::tool {
+namespace {
+
+constexpr Duration kCloseLimit = std::chrono::milliseconds(500);
+
+Identity load_identity(const std::string& directory) {
+    const auto identity = Identity::load(directory);
+    if (!identity) throw Failure(ExitCode::kLocalFile, identity.error().message());
+    for (const std::string& warning : identity->warnings()) {
+        fmt::print(stderr, "stoq: {}\n", warning);
+    }
+    return *identity;
+}
+
+}  // namespace
+
+void add_server_options(CLI::App& command, ServerOptions& options) {
+    command.add_option("--identity", options.identity, "directory with cert.pem and key.pem")
+        ->required();
+    command.add_option("--listen", options.listen, "address and port; port 0: any free one")
+        ->capture_default_str();
+    command.add_option("--qlog", options.qlog_directory,
+                       "directory for a qlog file per connection");
+    command.add_option("--congestion", options.congestion, "congestion control: cubic or newreno")
+        ->check(CLI::IsMember({"cubic", "newreno"}))
+        ->capture_default_str();
+    command.add_option("--groups", options.groups, "key exchange groups, in OpenSSL's notation")
+        ->capture_default_str();
+    command.add_flag("--retry", options.retry, "make every client prove its address first (Retry)");
+}
+
+std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_view alpn,
+                                      const Settings& settings) {
+    const Identity identity = load_identity(options.identity);
+    RuntimeSettings runtime_settings;
+    runtime_settings.qlog_directory = options.qlog_directory;
+    if (options.retry) runtime_settings.endpoint.retry = RetryPolicy::kAlways;
+    auto runtime = Runtime::create(runtime_settings);
+    if (!runtime) throw Failure(ExitCode::kOther, runtime.error().message());
+    ListenConfig config;
+    config.address = options.listen;
+    config.credentials.identities = {identity};
+    config.credentials.alpn = {std::string(alpn)};
+    config.credentials.groups = options.groups;
+    config.credentials.key_log = key_log_from_environment();
+    config.settings = settings;
+    config.settings.congestion = congestion_of(options.congestion);
+    const auto address = (*runtime)->listen(config);
+    if (!address) throw Failure(ExitCode::kOther, address.error().message());
+    fmt::print("fingerprint {}\nlistening on {}\n", identity.fingerprint(), to_string(*address));
+    std::fflush(stdout);
+    const DatapathReport report = (*runtime)->datapath_report();
+    if (!report.buffer_hint.empty()) fmt::print(stderr, "stoq: {}\n", report.buffer_hint);
+    return std::move(*runtime);
+}
+
+void run_server(Runtime& runtime) {
+    stop_on_signals(&runtime);
+    while (!interrupted()) runtime.run_once(Duration::max());
+    runtime.close_all(0, "the server stops");
+    runtime.drain(kCloseLimit);
+    stop_on_signals(nullptr);
+}
+
+}  // namespace stoq::tool

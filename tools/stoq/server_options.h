@@ -1,0 +1,34 @@
+// What serve and perf server have in common: who we are and where we listen.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "stoq/runtime.h"
+
+namespace CLI {
+class App;
+}
+
+namespace stoq::tool {
+
+struct ServerOptions {
+    std::string identity;
+    std::string listen = "[::]:4433";
+    std::string qlog_directory;
+    std::string congestion = "cubic";
+    std::string groups{kDefaultGroups};
+    bool retry = false;
+};
+void add_server_options(CLI::App& command, ServerOptions& options);
+
+// Listens, and prints where and with which fingerprint. `settings` are those of its connections.
+// Throws Failure.
+std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_view alpn,
+                                      const Settings& settings);
+
+// Turns until a signal comes, then closes all connections in order.
+void run_server(Runtime& runtime);
+
+}  // namespace stoq::tool
