@@ -289,9 +289,10 @@ void Client::on(const stoq::StreamReadable& event) {
         const bool finished = view->finished;
         transfer.file.write(reinterpret_cast<const char*>(view->bytes.data()),
                             static_cast<std::streamsize>(view->bytes.size()));
-        if (!endpoint.consume(event.connection, event.stream, view->bytes.size())) return;
+        if (!endpoint.consume(event.connection, event.stream, view->bytes.size())) break;
         if (finished) return on_end(event.connection, transfer);
     }
+    fail("a stream ended before its file did");
 }
 
 void Client::on_end(stoq::ConnectionHandle connection, Transfer& transfer) {
