@@ -59,6 +59,8 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
          recovery_.abandon_packets(PacketNumberSpace::kInitial, now)) {
         on_frame_lost(frame, now);
     }
+    // What the first Initial met says nothing about the path (RFC 9002 section 6.3).
+    controller_->reset();
     pending_.probes = {};
 }
 
