@@ -1,0 +1,358 @@
+// Runtimes over loopback sockets. Both ends take turns in one thread unless a test says otherwise.
+#include "stoq/runtime.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "support/test_credentials.h"
+
+namespace stoq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A test that has not got there after so many turns, of a millisecond at most, has failed.
+constexpr int kMaxTurns = 5'000;
+
+std::unique_ptr<Runtime> make_runtime(const RuntimeSettings& settings = {}) {
+    auto runtime = Runtime::create(settings);
+    EXPECT_TRUE(runtime.has_value()) << runtime.error().message();
+    return std::move(runtime.value());
+}
+
+std::vector<std::uint8_t> pattern(std::size_t length) {
+    std::vector<std::uint8_t> bytes(length);
+    for (std::size_t i = 0; i < length; ++i) bytes[i] = static_cast<std::uint8_t>(i * 31 + i / 251);
+    return bytes;
+}
+
+// Sends back what it reads, on every stream.
+class EchoServer {
+public:
+    explicit EchoServer(const std::string& address = "127.0.0.1:0", RuntimeSettings settings = {})
+        : runtime(make_runtime(settings)) {
+        runtime->set_event_handler([this](const Event& event) { on_event(event); });
+        const auto bound =
+            runtime->listen({.address = address, .credentials = test::server_credentials()});
+        EXPECT_TRUE(bound.has_value()) << bound.error().message();
+        if (bound) local = *bound;
+    }
+
+    std::unique_ptr<Runtime> runtime;
+    Address local;
+    std::optional<CloseInfo> closed;
+
+private:
+    void on_event(const Event& event) {
+        if (const auto* readable = std::get_if<StreamReadable>(&event)) {
+            echo(readable->connection, readable->stream);
+        } else if (const auto* writable = std::get_if<StreamWritable>(&event)) {
+            echo(writable->connection, writable->stream);
+        } else if (const auto* end = std::get_if<ConnectionClosed>(&event)) {
+            closed = end->info;
+        }
+    }
+
+    void echo(ConnectionHandle connection, StreamId stream) {
+        Endpoint& endpoint = runtime->endpoint();
+        while (const auto view = endpoint.peek(connection, stream)) {
+            const auto taken = endpoint.write(connection, stream, view->bytes);
+            if (!taken) return;
+            const bool all = *taken == view->bytes.size();
+            const bool finished = all && view->finished;
+            if (*taken == 0 && !finished) return;
+            if (!endpoint.consume(connection, stream, *taken)) return;
+            if (finished) (void)endpoint.finish(connection, stream);
+            if (finished || !all) return;
+        }
+    }
+};
+
+// Sends bytes on one stream and gathers what comes back.
+class EchoClient {
+public:
+    explicit EchoClient(std::size_t length, RuntimeSettings settings = {})
+        : runtime(make_runtime(settings)), sent(pattern(length)) {
+        runtime->set_event_handler([this](const Event& event) { on_event(event); });
+    }
+
+    void connect(const Address& remote) {
+        const auto made = runtime->connect(
+            {.remote = remote,
+             .server_name = "localhost",
+             .credentials = std::make_shared<Credentials>(test::client_credentials())});
+        ASSERT_TRUE(made.has_value()) << made.error().message();
+        connection = *made;
+    }
+
+    std::unique_ptr<Runtime> runtime;
+    ConnectionHandle connection;
+    StreamId stream;
+    std::vector<std::uint8_t> sent;
+    std::vector<std::uint8_t> received;
+    bool established = false;
+    bool finished = false;
+    std::optional<CloseInfo> closed;
+
+private:
+    void on_event(const Event& event) {
+        if (std::holds_alternative<ConnectionEstablished>(event)) {
+            established = true;
+            auto opened =
+                runtime->endpoint().open_stream(connection, Directionality::kBidirectional);
+            ASSERT_TRUE(opened.has_value());
+            stream = *opened;
+            write();
+        }
+        if (std::holds_alternative<StreamWritable>(event)) write();
+        if (std::holds_alternative<StreamReadable>(event)) read();
+        if (const auto* end = std::get_if<ConnectionClosed>(&event)) closed = end->info;
+    }
+
+    void write() {
+        const auto rest = ByteView(sent).subspan(written_);
+        const auto taken = runtime->endpoint().write(connection, stream, rest);
+        ASSERT_TRUE(taken.has_value());
+        written_ += *taken;
+        if (written_ < sent.size()) return;
+        EXPECT_TRUE(runtime->endpoint().finish(connection, stream).has_value());
+    }
+
+    // Until nothing is left: only then is the next byte told again.
+    void read() {
+        while (!finished) {
+            const auto view = runtime->endpoint().peek(connection, stream);
+            ASSERT_TRUE(view.has_value());
+            if (view->bytes.empty() && !view->finished) return;
+            const std::size_t length = view->bytes.size();
+            received.insert(received.end(), view->bytes.begin(), view->bytes.end());
+            finished = view->finished;
+            ASSERT_TRUE(runtime->endpoint().consume(connection, stream, length).has_value());
+        }
+    }
+
+    std::size_t written_ = 0;
+};
+
+template <typename Done>
+bool turn_both(Runtime& one, Runtime& other, Done done) {
+    for (int turn = 0; turn < kMaxTurns && !done(); ++turn) {
+        const bool worked = one.run_once(Duration::zero());
+        other.run_once(worked ? Duration::zero() : Duration(1ms));
+    }
+    return done();
+}
+
+TEST(Runtime, EchoesAMegabyteOverEitherFamily) {
+    for (const std::string address : {"127.0.0.1:0", "[::1]:0"}) {
+        SCOPED_TRACE(address);
+        EchoServer server(address);
+        EchoClient client(1'000'000);
+        client.connect(server.local);
+        ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+        EXPECT_EQ(client.received, client.sent);
+        EXPECT_GE(client.runtime->datapath_report().received_bytes, 1'000'000u);
+    }
+}
+
+TEST(Runtime, EchoesWithoutTrainsOfDatagrams) {
+    const RuntimeSettings plain{.segmentation_offload = false, .receive_coalescing = false};
+    EchoServer server("127.0.0.1:0", plain);
+    EchoClient client(300'000, plain);
+    client.connect(server.local);
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    EXPECT_EQ(client.received, client.sent);
+    EXPECT_FALSE(client.runtime->datapath_report().segmentation_offload);
+}
+
+TEST(Runtime, OneRuntimeIsServerAndClientAtOnceOverTwoSockets) {
+    EchoServer server;
+    EchoServer other;
+    EchoClient client(100'000);
+    const auto listening = client.runtime->listen(
+        {.address = "127.0.0.1:0", .credentials = test::server_credentials()});
+    ASSERT_TRUE(listening.has_value()) << listening.error().message();
+    client.connect(server.local);
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    EXPECT_EQ(client.received, client.sent);
+    const auto info = client.runtime->endpoint().info(client.connection);
+    ASSERT_TRUE(info.has_value());
+    EXPECT_NE(info->local.port, listening->port);
+}
+
+TEST(Runtime, ClosingTellsThePeerAndDrains) {
+    EchoServer server;
+    EchoClient client(1);
+    client.connect(server.local);
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    client.runtime->close_all(7, "enough");
+    EXPECT_TRUE(client.runtime->drain(5s));
+    ASSERT_TRUE(client.closed.has_value());
+    EXPECT_EQ(client.closed->kind, CloseKind::kLocalApplication);
+    ASSERT_TRUE(
+        turn_both(*server.runtime, *client.runtime, [&] { return server.closed.has_value(); }));
+    EXPECT_EQ(server.closed->kind, CloseKind::kPeerApplication);
+    EXPECT_EQ(server.closed->code, 7u);
+    EXPECT_EQ(server.closed->phrase, "enough");
+}
+
+TEST(Runtime, AConnectionToAPortWhereNobodyListensIsRefused) {
+    Address nobody;
+    {
+        const EchoServer gone;
+        nobody = gone.local;
+    }
+    EchoClient client(1);
+    client.connect(nobody);
+    for (int turn = 0; turn < kMaxTurns && !client.closed; ++turn) client.runtime->run_once(1ms);
+    ASSERT_TRUE(client.closed.has_value());
+    EXPECT_EQ(client.closed->kind, CloseKind::kRefused);
+    EXPECT_FALSE(client.established);
+}
+
+TEST(Runtime, TasksPostedFromOtherThreadsRunInTheLoopInOrder) {
+    const auto runtime = make_runtime();
+    std::vector<int> seen;
+    bool in_loop = true;
+    const auto loop = std::this_thread::get_id();
+    std::thread other([&] {
+        for (int i = 0; i < 100; ++i) {
+            runtime->post([&, i] {
+                in_loop = in_loop && std::this_thread::get_id() == loop;
+                seen.push_back(i);
+                if (i == 99) runtime->stop();
+            });
+        }
+    });
+    runtime->run();
+    other.join();
+    EXPECT_TRUE(in_loop);
+    ASSERT_EQ(seen.size(), 100u);
+    EXPECT_TRUE(std::ranges::is_sorted(seen));
+}
+
+TEST(Runtime, StopFromAnotherThreadEndsASleepingLoop) {
+    EchoServer server;
+    std::thread other([&] { server.runtime->stop(); });
+    server.runtime->run();
+    other.join();
+}
+
+TEST(Runtime, StopBeforeRunEndsTheNextRunOnly) {
+    const auto runtime = make_runtime();
+    runtime->stop();
+    runtime->run();
+    bool ran = false;
+    runtime->after(1ms, [&] {
+        ran = true;
+        runtime->stop();
+    });
+    runtime->run();
+    EXPECT_TRUE(ran);
+}
+
+TEST(Runtime, TimersRunWhenTheirTimeHasComeAndCancelledOnesDoNot) {
+    const auto runtime = make_runtime();
+    std::string ran;
+    runtime->after(2ms, [&] {
+        ran += 'b';
+        runtime->stop();
+    });
+    runtime->after(1ms, [&] { ran += 'a'; });
+    const auto cancelled = runtime->after(1ms, [&] { ran += 'x'; });
+    runtime->cancel(cancelled);
+    EXPECT_NE(runtime->next_timeout(), kNever);
+    runtime->run();
+    EXPECT_EQ(ran, "ab");
+    EXPECT_EQ(runtime->next_timeout(), kNever);
+}
+
+// Sleeps in poll(), as a foreign loop would; turns only when told to.
+bool turn_in_foreign_loop(Runtime& runtime, bool& stop) {
+    for (int turn = 0; turn < kMaxTurns && !stop; ++turn) {
+        while (runtime.run_once(Duration::zero())) {
+        }
+        if (stop) return true;
+        pollfd watched{runtime.native_handle(), POLLIN, 0};
+        const Instant next = runtime.next_timeout();
+        const auto wait = next == kNever ? Duration(10s) : next - runtime.now();
+        const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+        ::poll(&watched, 1, static_cast<int>(std::max<long>(milliseconds, 0)));
+    }
+    return stop;
+}
+
+TEST(Runtime, WorksUnderAForeignLoop) {
+    EchoServer server;
+    EchoClient client(200'000);
+    client.connect(server.local);
+    std::thread serving([&] { server.runtime->run(); });
+    EXPECT_TRUE(turn_in_foreign_loop(*client.runtime, client.finished));
+    EXPECT_EQ(client.received, client.sent);
+    server.runtime->stop();
+    serving.join();
+}
+
+TEST(Runtime, APostedTaskMakesTheNativeHandleReadableUntilItHasRun) {
+    EchoServer server;
+    pollfd watched{server.runtime->native_handle(), POLLIN, 0};
+    while (server.runtime->run_once(Duration::zero())) {
+    }
+    EXPECT_EQ(::poll(&watched, 1, 0), 0);
+    bool ran = false;
+    server.runtime->post([&] { ran = true; });
+    EXPECT_EQ(::poll(&watched, 1, 0), 1);
+    while (server.runtime->run_once(Duration::zero())) {
+    }
+    EXPECT_TRUE(ran);
+    EXPECT_EQ(::poll(&watched, 1, 0), 0);
+}
+
+TEST(Runtime, WritesATraceForEachConnectionIntoTheGivenDirectory) {
+    const auto directory = std::filesystem::path(testing::TempDir()) /
+                           ("stoq-runtime-qlog-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(directory);
+    {
+        EchoServer server;
+        EchoClient client(1, {.qlog_directory = directory.string()});
+        client.connect(server.local);
+        ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    }
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+        EXPECT_GT(entry.file_size(), 0u);
+        ++files;
+    }
+    EXPECT_EQ(files, 1u);
+    std::filesystem::remove_all(directory);
+}
+
+TEST(Runtime, SaysWhatWasRefusedAndWhy) {
+    EXPECT_FALSE(Runtime::create({.qlog_directory = "/nonexistent/directory"}).has_value());
+
+    const auto runtime = make_runtime();
+    const auto nowhere = runtime->listen({.address = "localhost", .credentials = {}});
+    ASSERT_FALSE(nowhere.has_value());
+    EXPECT_EQ(nowhere.error().api, ApiError::kInvalidArgument);
+
+    const auto foreign = runtime->listen({.address = "192.0.2.1:0", .credentials = {}});
+    ASSERT_FALSE(foreign.has_value());
+    EXPECT_TRUE(foreign.error().system);
+    EXPECT_NE(foreign.error().message().find("192.0.2.1:0"), std::string::npos);
+
+    const auto nobody = runtime->listen({.address = "127.0.0.1:0", .credentials = {}});
+    ASSERT_FALSE(nobody.has_value());
+    EXPECT_EQ(nobody.error().api, ApiError::kCredentials);
+
+    const auto untrusting = runtime->connect({.address = "127.0.0.1:1"});
+    ASSERT_FALSE(untrusting.has_value());
+    EXPECT_EQ(untrusting.error().api, ApiError::kCredentials);
+}
+
+}  // namespace
+}  // namespace stoq
