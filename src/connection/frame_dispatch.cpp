@@ -47,7 +47,10 @@ TransportResult<void> Connection::process_frames(ByteView payload, Arrival& arri
     ByteReader reader(payload);
     const wire::PacketType type = wire::packet_type_of(arrival.level);
     while (!reader.empty()) {
-        const wire::Frame frame = STOQ_TRY(wire::decode_frame(reader, type));
+        // Not STOQ_TRY, which would copy a hundred bytes out of the result.
+        const TransportResult<wire::Frame> frame = wire::decode_frame(reader, type);
+        if (!frame) [[unlikely]]
+            return std::unexpected(frame.error());
         STOQ_TRY(std::visit(
             [&]<typename F>(const F& each) -> TransportResult<void> {
                 arrival.ack_eliciting |= kElicitsAck<F>;
@@ -58,7 +61,7 @@ TransportResult<void> Connection::process_frames(ByteView payload, Arrival& arri
                 }
                 return on_frame(each, arrival);
             },
-            frame));
+            *frame));
     }
     return {};
 }

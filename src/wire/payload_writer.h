@@ -4,6 +4,7 @@
 // frame appends it here; the connection then hands the list to recovery with the packet number.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -19,6 +20,25 @@ public:
     static constexpr std::size_t kMaxRecords = 64;
 
     explicit PayloadWriter(Bytes room) : bytes_(room) {}
+
+    // Copies only the records that there are: packets move while they are built.
+    PayloadWriter(const PayloadWriter& other)
+        : bytes_(other.bytes_),
+          record_count_(other.record_count_),
+          ack_eliciting_(other.ack_eliciting_),
+          in_flight_(other.in_flight_) {
+        std::copy_n(other.records_.begin(), record_count_, records_.begin());
+    }
+    PayloadWriter& operator=(const PayloadWriter& other) {
+        if (this == &other) return *this;
+        bytes_ = other.bytes_;
+        std::copy_n(other.records_.begin(), other.record_count_, records_.begin());
+        record_count_ = other.record_count_;
+        ack_eliciting_ = other.ack_eliciting_;
+        in_flight_ = other.in_flight_;
+        return *this;
+    }
+    ~PayloadWriter() = default;
 
     ByteWriter& bytes() { return bytes_; }
     std::size_t remaining() const { return bytes_.remaining(); }
