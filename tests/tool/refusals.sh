@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# What must not work, each told apart by message and exit code. Usage: refusals.sh PROGRAM
+. "$(dirname "$0")/common.sh"
+
+mkdir -p "$work/root/sub" "$work/outside"
+echo secret > "$work/outside/secret"
+echo inside > "$work/root/sub/inside"
+ln -s "$work/outside/secret" "$work/root/absolute-link"
+ln -s ../outside/secret "$work/root/relative-link"
+ln -s ../outside "$work/root/directory-link"
+ln -s sub/inside "$work/root/good-link"
+mkfifo "$work/root/fifo"
+"$stoq" keygen --out "$work/id" > "$work/keygen.txt"
+"$stoq" keygen --out "$work/other" > "$work/other.txt"
+start_server files serve --identity "$work/id" --root "$work/root" --writable
+url=stoq://$address
+
+# Names that lead out of the directory, whatever the spelling.
+for name in ../outside/secret sub/../../outside/secret %2e%2e/outside/secret /etc/hostname \
+    //etc/hostname "$work/outside/secret" ./sub/inside sub//inside absolute-link relative-link \
+    directory-link/secret sub/inside%00 fifo sub; do
+    expect 10 'the server' get "$url/$name" --pin "$pin" -o "$work/escaped"
+    [[ -e $work/escaped || -e $work/escaped.part ]] && fail "$name was fetched"
+    rm -f "$work/escaped" "$work/escaped.part"
+done
+for name in ../outside/new sub/../../outside/new directory-link/new; do
+    expect 10 'the server' put "$work/keygen.txt" "$url/$name" --pin "$pin"
+done
+[[ $(ls -A "$work/outside") == secret ]] || fail "something was written outside of the directory"
+expect 0 'sha256=ok' get "$url/good-link" --pin "$pin" -o "$work/good"
+
+expect 9 'no such file' get "$url/nothing" --pin "$pin" -o "$work/x"
+expect 9 'no such file' put "$work/keygen.txt" "$url/no-directory/x" --pin "$pin"
+expect 10 'replace' put "$work/keygen.txt" "$url/sub/inside" --pin "$pin" --overwrite
+expect 3 'No such file' put "$work/nothing" "$url/x" --pin "$pin"
+expect 3 'No such file' get "$url/sub/inside" --pin "$pin" -o "$work/no/where"
+
+# The wrong server, and nobody to vouch for the right one.
+wrong=$(tail -n 1 "$work/other.txt")
+expect 7 'pinned' get "$url/sub/inside" --pin "$wrong" -o "$work/x"
+expect 7 'certificate' get "$url/sub/inside" -o "$work/x"
+expect 0 'WARNING' get "$url/sub/inside" --insecure -o "$work/insecure"
+expect 2 'pin|fingerprint|digits' get "$url/sub/inside" --pin 1234 -o "$work/x"
+
+# Nobody there: a closed port, a silent one, a name that does not exist, no way to go.
+expect 5 'nobody listens' get stoq://127.0.0.1:9/x --pin "$pin" -o "$work/x"
+expect 4 'no address' get stoq://name.invalid:4433/x --pin "$pin" -o "$work/x"
+# Without Python that one is left out.
+if command -v python3 > /dev/null; then
+    python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True); time.sleep(60)' > "$work/silent.txt" &
+    servers+=($!)
+    for _ in $(seq 100); do [[ -s $work/silent.txt ]] && break; sleep 0.05; done
+    expect 6 'did not answer' get "stoq://127.0.0.1:$(cat "$work/silent.txt")/x" --pin "$pin" --timeout 1s -o "$work/x"
+fi
+
+# What the command line does not take.
+expect 2 'stoq://' get http://127.0.0.1/x
+expect 2 'port' get stoq://127.0.0.1:99999/x
+expect 2 . get
+expect 2 . nonsense
+expect 0 'Exit codes' --help
+finish
