@@ -1,0 +1,98 @@
+// Streams under tight limits, and keys that change meanwhile.
+#include <gtest/gtest.h>
+
+#include "sim/scenario.h"
+
+namespace stoq::sim {
+namespace {
+
+TEST(SimStreams, WindowsOfAKilobyteSlowATransferDownAndDoNotStopIt) {
+    Scenario scenario = plain_scenario(1, 50'000);
+    for (Settings* settings : {&scenario.client, &scenario.server}) {
+        settings->initial_stream_window = settings->max_stream_window = 1'000;
+        settings->initial_connection_window = settings->max_connection_window = 1'000;
+    }
+    EXPECT_EQ(check(scenario), "");
+}
+
+TEST(SimStreams, WindowsOfAKilobyteHoldForManyStreamsWithLoss) {
+    Scenario scenario = plain_scenario(2, 3'000);
+    scenario.plan.streams.resize(20, scenario.plan.streams[0]);
+    scenario.up.loss = scenario.down.loss = 0.05;
+    for (Settings* settings : {&scenario.client, &scenario.server}) {
+        settings->initial_stream_window = settings->max_stream_window = 1'000;
+        settings->initial_connection_window = settings->max_connection_window = 2'000;
+    }
+    EXPECT_EQ(check(scenario), "");
+}
+
+TEST(SimStreams, AThousandStreamsPassALimitOfTen) {
+    for (const auto directionality :
+         {Directionality::kBidirectional, Directionality::kUnidirectional}) {
+        Scenario scenario = plain_scenario(3, 100);
+        scenario.plan.streams[0].directionality = directionality;
+        scenario.plan.streams.resize(1000, scenario.plan.streams[0]);
+        scenario.server.max_bidirectional_streams = 10;
+        scenario.server.max_unidirectional_streams = 10;
+        EXPECT_EQ(check(scenario), "");
+    }
+}
+
+TEST(SimStreams, ResetsAndStopsLeaveNothingBehind) {
+    Scenario scenario = plain_scenario(4, 200'000);
+    scenario.plan.streams[0].reset_after = 50'000;
+    scenario.plan.streams.push_back({.request = 200'000, .response = 10, .stop_after = 20'000});
+    scenario.plan.streams.push_back({.initiator = Role::kServer,
+                                     .directionality = Directionality::kUnidirectional,
+                                     .request = 300'000,
+                                     .stop_after = 1});
+    scenario.plan.streams.push_back({.request = 10'000, .response = 100'000});
+    scenario.up.loss = scenario.down.loss = 0.03;
+    EXPECT_EQ(check(scenario), "");
+}
+
+TEST(SimStreams, AReaderThatRestsHoldsUpTheWriterAndLosesNothing) {
+    Scenario scenario = plain_scenario(5, 400'000);
+    scenario.plan.max_read = 500;
+    scenario.plan.max_pause = std::chrono::milliseconds(400);
+    for (Settings* settings : {&scenario.client, &scenario.server}) {
+        settings->initial_stream_window = settings->max_stream_window = 20'000;
+        settings->send_buffer_per_stream = 30'000;
+    }
+    EXPECT_EQ(check(scenario), "");
+}
+
+// Both sides change their keys again and again while data flows, over a path that reorders.
+TEST(SimKeys, UpdatesFromBothSidesDoNotDisturbATransfer) {
+    Scenario scenario = plain_scenario(6, 2'000'000);
+    scenario.plan.streams[0].response_waits = false;
+    for (LinkSettings* link : {&scenario.up, &scenario.down}) {
+        link->bits_per_second = 20'000'000;
+        link->queue_bytes = 100'000;
+        link->loss = 0.01;
+        link->jitter = std::chrono::milliseconds(5);
+    }
+    World world(scenario);
+    world.start();
+    ASSERT_TRUE(world.run([&] { return world.both_established(); })) << world.describe();
+    std::size_t updates_of_client = 0;
+    std::size_t updates_of_server = 0;
+    const bool complete = world.run([&] {
+        // Refused while an update is under way, or the handshake is not confirmed.
+        Endpoint& client = world.client_host().endpoint();
+        Endpoint& server = world.server_host().endpoint();
+        updates_of_client += client.update_keys(world.client_connection()).has_value();
+        updates_of_server += server.update_keys(world.server().connection()).has_value();
+        return !world.failure().empty() || world.client().closed() ||
+               (world.client().complete() && world.server().complete());
+    });
+    ASSERT_TRUE(complete && world.client().complete()) << world.describe();
+    EXPECT_GE(updates_of_client + updates_of_server, 3u);
+    const auto counts = world.client_host().endpoint().statistics(world.client_connection());
+    EXPECT_GE(counts->key_updates, 3u);
+    ASSERT_TRUE(world.run_close(42, "done")) << world.describe();
+    EXPECT_EQ(world.server().closed()->kind, CloseKind::kPeerApplication);
+}
+
+}  // namespace
+}  // namespace stoq::sim
