@@ -1,6 +1,8 @@
 // What this machine allows when there is no protocol: the ceiling C = 1 / (1/U + 1/A).
 #pragma once
 
+#include <algorithm>
+
 #include "stoq/types.h"
 
 namespace stoq::bench {
@@ -20,6 +22,11 @@ struct Ceiling {
     double open_ns = 0;
 
     double gbps() const { return 1 / (1 / udp_gbps + 1 / aead_gbps); }
+    // The same ceiling of two cores that do nothing else, from processor times.
+    double processor_gbps() const {
+        const double slower = std::max(udp_send_ns, udp_receive_ns);
+        return 1 / (slower / (8.0 * kDatagram) + 1 / aead_gbps);
+    }
 };
 
 Ceiling measure_ceiling(Duration span);

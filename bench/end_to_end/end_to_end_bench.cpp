@@ -4,7 +4,10 @@
 //     end_to_end_bench [seconds]
 //
 // docs/performance.md says what each figure is.
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "allocation_count.h"
@@ -122,6 +125,12 @@ void print_ceiling(const char* when, const Ceiling& ceiling) {
         ceiling.gbps(), ceiling.seal_ns, ceiling.open_ns);
 }
 
+// Other programs take time from both ends and from the ceiling, but not in equal parts.
+void print_load() {
+    double load = 0;
+    if (::getloadavg(&load, 1) == 1) std::printf("load of the machine: %.1f\n", load);
+}
+
 double difference(std::uint64_t begin, std::uint64_t end) {
     return static_cast<double>(end - begin);
 }
@@ -172,17 +181,20 @@ void print_result(const Reports& reports, const Ceiling& ceiling) {
     print_stages("sender", sender);
     print_stages("receiver", receiver);
     print_flow(reports);
+    print_load();
     if (!allocations_are_counted()) std::puts("allocations were not counted");
     const auto drops = reports.server.whole.datapath.receive_buffer_drops +
                        reports.client.whole.datapath.receive_buffer_drops;
     std::printf(
-        "RESULT gbps=%.2f ceiling_gbps=%.2f share=%.3f processor_gbps=%.2f udp_gbps=%.2f "
+        "RESULT gbps=%.2f ceiling_gbps=%.2f share=%.3f processor_gbps=%.2f processor_share=%.3f "
+        "udp_gbps=%.2f "
         "aead_gbps=%.2f bytes=%llu verified=%s allocs_per_packet=%.6f socket_drops=%llu lost=%llu "
         "sender_crypto_ns=%.1f sender_syscall_ns=%.1f sender_protocol_ns=%.1f sender_cpu=%.3f "
         "receiver_crypto_ns=%.1f receiver_syscall_ns=%.1f receiver_protocol_ns=%.1f "
         "receiver_cpu=%.3f\n",
-        gbps, ceiling.gbps(), gbps / ceiling.gbps(), processor_gbps, ceiling.udp_gbps,
-        ceiling.aead_gbps, static_cast<unsigned long long>(reports.server.bytes),
+        gbps, ceiling.gbps(), gbps / ceiling.gbps(), processor_gbps,
+        processor_gbps / ceiling.processor_gbps(), ceiling.udp_gbps, ceiling.aead_gbps,
+        static_cast<unsigned long long>(reports.server.bytes),
         reports.server.verified ? "ok" : "failed",
         std::max(sender.allocations_per_packet, receiver.allocations_per_packet),
         static_cast<unsigned long long>(drops),
