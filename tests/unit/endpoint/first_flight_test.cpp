@@ -1,0 +1,413 @@
+// The first datagrams of a connection: sizes and connection IDs, Version Negotiation, Retry.
+#include <deque>
+#include <map>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "protection/keyring.h"
+#include "protection/retry_integrity.h"
+#include "stoq/endpoint.h"
+#include "support/test_credentials.h"
+#include "wire/frame_decode.h"
+#include "wire/packet_header.h"
+#include "wire/retry_packet.h"
+#include "wire/version.h"
+
+namespace stoq {
+namespace {
+
+using namespace std::chrono_literals;
+using Datagram = std::vector<std::uint8_t>;
+using Datagrams = std::deque<Datagram>;
+
+constexpr std::size_t kIdLength = 8;
+constexpr std::size_t kLeastInitialDatagram = 1200;
+
+// What an observer with the keys of the first flight sees of a client's Initial packets.
+struct ClientInitial {
+    wire::ConnectionId destination;
+    wire::ConnectionId source;
+    Datagram token;
+    std::uint64_t number = 0;
+    std::map<std::uint64_t, std::uint8_t> crypto;  // byte by offset
+};
+
+ClientInitial read_initial(Datagram datagram) {
+    ClientInitial seen;
+    const auto packet = wire::decode_packet(datagram, kIdLength);
+    if (!packet || !std::holds_alternative<wire::ProtectedPacket>(*packet)) {
+        ADD_FAILURE() << "not a packet";
+        return seen;
+    }
+    const auto& initial = std::get<wire::ProtectedPacket>(*packet);
+    seen.destination = initial.destination;
+    seen.source = initial.source;
+    seen.token.assign(initial.token.begin(), initial.token.end());
+    protection::Keyring keys;
+    keys.install_initial(Role::kServer, initial.destination.view());
+    protection::PacketToOpen to_open = protection::packet_to_open(initial);
+    keys.open(EncryptionLevel::kInitial, {&to_open, 1}, {});
+    if (!to_open.opened) {
+        ADD_FAILURE() << "does not open";
+        return seen;
+    }
+    seen.number = to_open.opened->number().value();
+    ByteReader reader(to_open.opened->payload());
+    while (!reader.empty()) {
+        const auto frame = wire::decode_frame(reader, wire::PacketType::kInitial);
+        if (!frame) break;
+        if (const auto* crypto = std::get_if<wire::CryptoFrame>(&*frame)) {
+            std::uint64_t at = crypto->offset;
+            for (const std::uint8_t byte : crypto->data) seen.crypto[at++] = byte;
+        }
+    }
+    return seen;
+}
+
+std::map<std::uint64_t, std::uint8_t> crypto_of(const Datagrams& datagrams) {
+    std::map<std::uint64_t, std::uint8_t> all;
+    for (const Datagram& datagram : datagrams) all.merge(read_initial(datagram).crypto);
+    return all;
+}
+
+class FirstFlight : public testing::Test {
+protected:
+    void start(const std::string& token = {}, const EndpointSettings& server_settings = {}) {
+        server_.emplace(*Endpoint::create(server_settings, server_random_));
+        ASSERT_TRUE(server_->listen({test::server_credentials(), {}}));
+        const auto connection = client_->connect(
+            {.remote = server_address_,
+             .server_name = "localhost",
+             .credentials = std::make_shared<Credentials>(test::client_credentials()),
+             .token = token},
+            now_);
+        ASSERT_TRUE(connection);
+        first_ = drain(*client_);
+        ASSERT_FALSE(first_.empty());
+        initial_ = read_initial(first_.front());
+    }
+
+    Datagrams drain(Endpoint& endpoint) {
+        Datagrams datagrams;
+        Datagram buffer(1500);
+        for (int i = 0; i < 100; ++i) {
+            TransmitSlot slot;
+            slot.buffer = buffer;
+            if (!endpoint.transmit(slot, now_)) break;
+            datagrams.emplace_back(buffer.begin(),
+                                   buffer.begin() + static_cast<std::ptrdiff_t>(slot.length));
+        }
+        return datagrams;
+    }
+    void deliver(Endpoint& endpoint, Datagrams datagrams) {
+        const bool to_client = &endpoint == &*client_;
+        for (Datagram& datagram : datagrams) {
+            ReceivedDatagram received{.data = datagram,
+                                      .local = to_client ? client_address_ : server_address_,
+                                      .remote = to_client ? server_address_ : client_address_};
+            endpoint.receive({&received, 1}, now_);
+            endpoint.settle();
+        }
+    }
+    // Runs both sides until nothing is said any more.
+    void exchange() {
+        for (int round = 0; round < 20; ++round) {
+            now_ += 5ms;
+            deliver(*server_, drain(*client_));
+            deliver(*client_, drain(*server_));
+            client_->on_timeout(now_);
+            server_->on_timeout(now_);
+        }
+    }
+    std::optional<CloseKind> end() {
+        while (const auto event = client_->poll_event()) {
+            if (std::holds_alternative<ConnectionEstablished>(*event)) established_ = true;
+            if (const auto* closed = std::get_if<ConnectionClosed>(&*event)) {
+                return closed->info.kind;
+            }
+        }
+        return std::nullopt;
+    }
+
+    Datagram version_negotiation(std::initializer_list<std::uint32_t> versions) const {
+        Datagram bytes{0x80, 0, 0, 0, 0};
+        append_id(bytes, initial_.source);
+        append_id(bytes, initial_.destination);
+        for (const std::uint32_t version : versions) {
+            for (int shift = 24; shift >= 0; shift -= 8) {
+                bytes.push_back(static_cast<std::uint8_t>(version >> shift));
+            }
+        }
+        return bytes;
+    }
+    Datagram retry(const wire::ConnectionId& source, const Datagram& token) const {
+        Datagram bytes(500);
+        ByteWriter writer(bytes);
+        EXPECT_TRUE(wire::encode_retry_without_tag(writer, {.version = wire::kVersion1,
+                                                            .destination = initial_.source,
+                                                            .source = source,
+                                                            .token = token}));
+        const auto tag = protection::retry_integrity_tag(initial_.destination.view(),
+                                                         ByteView(bytes).first(writer.written()));
+        EXPECT_TRUE(writer.write_bytes(tag));
+        bytes.resize(writer.written());
+        return bytes;
+    }
+    static void append_id(Datagram& bytes, const wire::ConnectionId& id) {
+        bytes.push_back(static_cast<std::uint8_t>(id.length()));
+        bytes.insert(bytes.end(), id.view().begin(), id.view().end());
+    }
+
+    SeededRandom client_random_{11};
+    SeededRandom server_random_{12};
+    const Address client_address_ = parse_address("192.0.2.1:1000");
+    const Address server_address_ = parse_address("192.0.2.2:4433");
+    const std::array<std::uint8_t, 9> other_id_bytes_{9, 8, 7, 6, 5, 4, 3, 2, 1};
+    const wire::ConnectionId other_id_ = *wire::ConnectionId::from(other_id_bytes_);
+    Instant now_{1s};
+    ApiResult<Endpoint> client_ = Endpoint::create({}, client_random_);
+    std::optional<Endpoint> server_;
+    Datagrams first_;
+    ClientInitial initial_;
+    bool established_ = false;
+};
+
+//= test 9000-7.2-1
+//= test 9000-7.2-2
+//= test 9000-8.1-4
+//= test 9000-14.1-1
+TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
+    start();
+    now_ += 2s;
+    client_->on_timeout(now_);  // the probe timeout: the same once more
+    Datagrams all = first_;
+    for (Datagram& datagram : drain(*client_)) all.push_back(std::move(datagram));
+    ASSERT_GT(all.size(), first_.size());
+    for (const Datagram& datagram : all) {
+        EXPECT_GE(datagram.size(), kLeastInitialDatagram);
+        const ClientInitial seen = read_initial(datagram);
+        EXPECT_GE(seen.destination.length(), 8u);
+        EXPECT_EQ(seen.destination, initial_.destination);
+        EXPECT_EQ(seen.source, initial_.source);
+    }
+}
+
+//= test 9000-8.1-5
+//= test 9000-8.1-6
+TEST_F(FirstFlight, SilentServerIsProbedWithFullDatagrams) {
+    start();
+    int probes = 0;
+    while (now_ < Instant(8s)) {
+        now_ = client_->next_timeout();
+        client_->on_timeout(now_);
+        for (const Datagram& datagram : drain(*client_)) {
+            ++probes;
+            EXPECT_GE(datagram.size(), kLeastInitialDatagram);
+        }
+    }
+    EXPECT_GE(probes, 3);
+}
+
+//= test 9000-6.2-3
+TEST_F(FirstFlight, VersionNegotiationThatListsOurVersionIsIgnored) {
+    start();
+    deliver(*client_, {version_negotiation({0xff00001d, wire::kVersion1})});
+    EXPECT_EQ(end(), std::nullopt);
+    deliver(*client_, {version_negotiation({0xff00001d})});
+    EXPECT_EQ(end(), CloseKind::kVersionMismatch);
+}
+
+//= test 9000-6.2-2
+TEST_F(FirstFlight, VersionNegotiationBehindAnAnswerIsIgnored) {
+    start();
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    deliver(*client_, {version_negotiation({0xff00001d})});
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
+}
+
+//= test 9000-8.1.2-1
+//= test 9000-17.2.5.1-3
+//= test 9000-17.2.5.2-5
+//= test 9000-17.2.5.3-1
+//= test 9000-17.2.5.3-4
+TEST_F(FirstFlight, RetryStartsAnewWithTokenAndNewIdAndTheSameBytes) {
+    start();
+    const Datagram token{1, 2, 3};
+    deliver(*client_, {retry(other_id_, token)});
+    const Datagrams second = drain(*client_);
+    ASSERT_FALSE(second.empty());
+    const std::uint64_t last = read_initial(first_.back()).number;
+    for (const Datagram& datagram : second) {
+        const ClientInitial seen = read_initial(datagram);
+        EXPECT_EQ(seen.token, token);
+        EXPECT_EQ(seen.destination, other_id_);
+        EXPECT_EQ(seen.source, initial_.source);
+        EXPECT_GT(seen.number, last);
+    }
+    EXPECT_FALSE(crypto_of(first_).empty());
+    EXPECT_EQ(crypto_of(second), crypto_of(first_));
+}
+
+//= test 9000-7.2-4
+//= test 9000-17.2.5.2-1
+TEST_F(FirstFlight, SecondRetryIsIgnored) {
+    start();
+    deliver(*client_, {retry(other_id_, {1})});
+    EXPECT_FALSE(drain(*client_).empty());
+    deliver(*client_, {retry(*wire::ConnectionId::from(ByteView(other_id_bytes_).first(4)), {2})});
+    EXPECT_TRUE(drain(*client_).empty());
+    now_ += 3s;
+    client_->on_timeout(now_);
+    const Datagrams probe = drain(*client_);
+    ASSERT_FALSE(probe.empty());
+    EXPECT_EQ(read_initial(probe.front()).destination, other_id_);
+    EXPECT_EQ(read_initial(probe.front()).token, Datagram{1});
+}
+
+//= test 9000-17.2.5.2-3
+//= test 9000-17.2.5.1-2
+TEST_F(FirstFlight, RetryWithAWrongTagOrOurOwnIdIsIgnored) {
+    start();
+    Datagram forged = retry(other_id_, {1});
+    forged.back() ^= 1;
+    deliver(*client_, {forged});
+    EXPECT_TRUE(drain(*client_).empty());
+    deliver(*client_, {retry(initial_.destination, {1})});
+    EXPECT_TRUE(drain(*client_).empty());
+}
+
+//= test 9000-17.2.5.2-2
+TEST_F(FirstFlight, RetryBehindAnAnswerIsIgnored) {
+    start();
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    deliver(*client_, {retry(other_id_, {1})});
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
+}
+
+//= test 9000-8.1.3-2
+TEST_F(FirstFlight, TokenOfTheApplicationGoesIntoEveryInitial) {
+    start("a token");
+    for (const Datagram& datagram : first_) {
+        const ClientInitial seen = read_initial(datagram);
+        EXPECT_EQ(std::string(seen.token.begin(), seen.token.end()), "a token");
+    }
+}
+
+//= test 9000-17.2.5.1-1
+//= test 9000-17.2.5.1-5
+//= test 9000-8.1.3-14
+TEST_F(FirstFlight, ServerThatAlwaysAsksSendsOneRetryADatagramAndThenAccepts) {
+    EndpointSettings settings;
+    settings.retry = RetryPolicy::kAlways;
+    start({}, settings);
+    deliver(*server_, {first_.front()});
+    Datagrams answers = drain(*server_);
+    ASSERT_EQ(answers.size(), 1u);
+    const auto packet = wire::decode_packet(answers.front(), kIdLength);
+    ASSERT_TRUE(packet);
+    const auto* answer = std::get_if<wire::RetryPacket>(&*packet);
+    ASSERT_NE(answer, nullptr);
+    EXPECT_NE(answer->source, initial_.destination);
+    EXPECT_EQ(server_->statistics().connections_now, 0u);
+    deliver(*client_, answers);
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
+    EXPECT_EQ(server_->statistics().connections_now, 1u);
+}
+
+//= test 9000-8.1.3-3
+//= test 9000-8.1.3-12
+TEST_F(FirstFlight, TokenThatIsKeptIsThatOfNewTokenNotThatOfRetry) {
+    EndpointSettings settings;
+    settings.retry = RetryPolicy::kAlways;
+    settings.send_new_token = false;
+    start({}, settings);
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    exchange();
+    const auto established = client_->poll_event();
+    ASSERT_TRUE(established);
+    const auto* event = std::get_if<ConnectionEstablished>(&*established);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(client_->address_token(event->connection), "");
+}
+
+//= test 9000-14.1-4
+//= test 9000-14-4
+TEST_F(FirstFlight, InitialInASmallDatagramIsDroppedAndTheRealOneStillAccepted) {
+    start();
+    Datagram small = first_.front();
+    small.resize(kLeastInitialDatagram - 1);
+    deliver(*server_, {small});
+    EXPECT_TRUE(drain(*server_).empty());
+    EXPECT_EQ(server_->statistics().connections_now, 0u);
+    deliver(*server_, first_);
+    EXPECT_EQ(server_->statistics().connections_now, 1u);
+}
+
+//= test 9000-5.2.2-3
+//= test 9000-17.2.1-7
+TEST_F(FirstFlight, UnknownVersionIsAnsweredOnceWhenItIsLargeEnough) {
+    start();
+    Datagram unknown = first_.front();
+    unknown[1] = unknown[2] = unknown[3] = unknown[4] = 0xee;
+    Datagram small = unknown;
+    small.resize(kLeastInitialDatagram - 1);
+    deliver(*server_, {small});
+    EXPECT_TRUE(drain(*server_).empty());
+    deliver(*server_, {unknown});
+    Datagrams answers = drain(*server_);
+    ASSERT_EQ(answers.size(), 1u);
+    const auto packet = wire::decode_packet(answers.front(), kIdLength);
+    ASSERT_TRUE(packet);
+    EXPECT_TRUE(std::holds_alternative<wire::VersionNegotiationPacket>(*packet));
+}
+
+//= test 9000-5.2.2-8
+TEST_F(FirstFlight, LongHeaderPacketsOfNoConnectionAreDroppedInSilence) {
+    start();
+    constexpr std::array<std::uint8_t, 3> kFirstBytes{0xd0, 0xe0, 0xf0};  // 0-RTT, Handshake, Retry
+    for (const std::uint8_t first_byte : kFirstBytes) {
+        Datagram stray = first_.front();
+        stray[0] = first_byte;
+        deliver(*server_, {stray});
+        EXPECT_TRUE(drain(*server_).empty());
+    }
+    EXPECT_EQ(server_->statistics().connections_now, 0u);
+}
+
+//= test 9000-14.1-2
+//= test 9000-14.1-6
+//= test 9000-7.2-5
+TEST_F(FirstFlight, ServerFillsItsDatagramsAndKeepsToThreeTimesWhatCame) {
+    start();
+    deliver(*server_, first_);
+    const std::size_t came = first_.size() * first_.front().size();
+    std::size_t sent = 0;
+    const Datagrams answers = drain(*server_);
+    ASSERT_FALSE(answers.empty());
+    EXPECT_GE(answers.front().size(), kLeastInitialDatagram);
+    for (Datagram datagram : answers) {
+        sent += datagram.size();
+        const auto packet = wire::decode_packet(datagram, kIdLength);
+        ASSERT_TRUE(packet);
+        EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).destination, initial_.source);
+    }
+    for (int i = 0; i < 20 && server_->next_timeout() != kNever; ++i) {
+        now_ = server_->next_timeout();
+        server_->on_timeout(now_);
+        for (const Datagram& datagram : drain(*server_)) sent += datagram.size();
+    }
+    EXPECT_LE(sent, 3 * came);
+}
+
+}  // namespace
+}  // namespace stoq
