@@ -28,6 +28,7 @@ struct EchoExchange {
             read(endpoint, readable->connection);
         } else if (const auto* end = std::get_if<stoq::ConnectionClosed>(&event)) {
             closed = true;
+            if (end->info.kind == stoq::CloseKind::kLocalApplication) return;
             std::fprintf(stderr, "%s\n", to_string(end->info).c_str());
         }
     }

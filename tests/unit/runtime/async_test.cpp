@@ -1,0 +1,300 @@
+// Coroutines over one runtime that is server and client at once, with a socket for each.
+#include "stoq/async.h"
+
+#include <gtest/gtest.h>
+
+#include "support/test_credentials.h"
+
+namespace stoq {
+namespace {
+
+using namespace std::chrono_literals;
+
+Task<> echo(Stream stream) {
+    while (true) {
+        const auto bytes = co_await stream.read();
+        if (!bytes || bytes->empty()) break;
+        const auto written = co_await stream.write(*bytes);
+        if (!written) break;
+    }
+    (void)stream.finish();
+}
+
+Task<> serve_echo(Connection connection) {
+    while (true) {
+        const auto stream = co_await connection.accept_stream();
+        if (!stream) break;
+        spawn(echo(*stream));
+    }
+}
+
+struct AsyncTest : testing::Test {
+    AsyncTest() {
+        auto made = AsyncRuntime::create();
+        EXPECT_TRUE(made.has_value());
+        runtime = std::move(*made);
+        // A test that has not ended by then has failed, rather than the whole program.
+        runtime->runtime().after(20s, [this] {
+            late = true;
+            runtime->runtime().stop();
+        });
+    }
+    ~AsyncTest() override { EXPECT_FALSE(late); }
+
+    void listen(AsyncRuntime::Serve serve, const Settings& settings = {}) {
+        const auto bound = runtime->listen({.address = "127.0.0.1:0",
+                                            .credentials = test::server_credentials(),
+                                            .settings = settings},
+                                           std::move(serve));
+        ASSERT_TRUE(bound.has_value()) << bound.error().message();
+        server = *bound;
+    }
+    ConnectConfig to_server(const Settings& settings = {}) const {
+        return {.remote = server,
+                .server_name = "localhost",
+                .credentials = std::make_shared<Credentials>(test::client_credentials()),
+                .settings = settings};
+    }
+
+    std::unique_ptr<AsyncRuntime> runtime;
+    Address server;
+    bool late = false;
+};
+
+Task<> send_all(Stream stream, std::vector<std::uint8_t> bytes, bool& sent) {
+    const auto written = co_await stream.write(bytes);
+    sent = written.has_value() && stream.finish().has_value();
+}
+
+Task<> read_all(Stream stream, std::vector<std::uint8_t>& out) {
+    while (true) {
+        const auto bytes = co_await stream.read();
+        if (!bytes || bytes->empty()) break;
+        out.insert(out.end(), bytes->begin(), bytes->end());
+    }
+}
+
+struct EchoOutcome {
+    std::vector<std::uint8_t> received;
+    bool sent = false;
+    bool delivered = false;
+};
+
+Task<> exchange(AsyncRuntime& runtime, ConnectConfig config, std::vector<std::uint8_t> bytes,
+                EchoOutcome& outcome) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    spawn(send_all(*stream, std::move(bytes), outcome.sent));
+    co_await read_all(*stream, outcome.received);
+    const auto delivered = co_await stream->delivered();
+    outcome.delivered = delivered.has_value();
+}
+
+TEST_F(AsyncTest, EchoesAMegabyteThroughSmallSendBuffers) {
+    Settings small;
+    small.send_buffer_per_stream = 20'000;
+    listen(serve_echo, small);
+    std::vector<std::uint8_t> bytes(1'000'000);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 / 3);
+    EchoOutcome outcome;
+    runtime->run(exchange(*runtime, to_server(small), bytes, outcome));
+    EXPECT_TRUE(outcome.sent);
+    EXPECT_TRUE(outcome.delivered);
+    EXPECT_TRUE(outcome.received == bytes);
+}
+
+// What each of the coroutines that waited was told.
+struct Ends {
+    std::optional<ApiError> read;
+    std::optional<ApiError> accept;
+    std::optional<ApiError> delivered;
+    std::optional<CloseInfo> close;
+};
+
+Task<> wait_to_read(Stream stream, Ends& ends) {
+    const auto bytes = co_await stream.read();
+    if (!bytes) ends.read = bytes.error();
+}
+
+Task<> wait_to_accept(Connection connection, Ends& ends) {
+    const auto stream = co_await connection.accept_stream();
+    if (!stream) ends.accept = stream.error();
+}
+
+Task<> wait_for_delivery(Stream stream, Ends& ends) {
+    const auto delivered = co_await stream.delivered();
+    if (!delivered) ends.delivered = delivered.error();
+}
+
+Task<> wait_for_everything(AsyncRuntime& runtime, ConnectConfig config, Ends& ends) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    {
+        auto stream = co_await connection->open_stream();
+        if (!stream) co_return;
+        const std::uint8_t byte = 1;
+        const auto written = co_await stream->write({&byte, 1});
+        if (!written) co_return;
+        spawn(wait_to_read(*stream, ends));
+        spawn(wait_for_delivery(*stream, ends));
+    }
+    spawn(wait_to_accept(*connection, ends));
+    const auto closed = co_await connection->closed();
+    if (closed) ends.close = *closed;
+}
+
+Task<> serve_and_close(Connection connection) {
+    auto stream = co_await connection.accept_stream();
+    if (!stream) co_return;
+    const auto bytes = co_await stream->read();
+    (void)connection.close(9, bytes ? "seen" : "not seen");
+}
+
+TEST_F(AsyncTest, ThePeersCloseEndsEveryWait) {
+    listen(serve_and_close);
+    Ends ends;
+    runtime->run(wait_for_everything(*runtime, to_server(), ends));
+    EXPECT_EQ(ends.read, ApiError::kClosed);
+    EXPECT_EQ(ends.accept, ApiError::kClosed);
+    EXPECT_EQ(ends.delivered, ApiError::kClosed);
+    ASSERT_TRUE(ends.close.has_value());
+    EXPECT_EQ(ends.close->kind, CloseKind::kPeerApplication);
+    EXPECT_EQ(ends.close->code, 9u);
+    EXPECT_EQ(ends.close->phrase, "seen");
+}
+
+TEST_F(AsyncTest, TheEndOfTheRuntimeEndsEveryWait) {
+    listen(serve_echo);
+    Ends ends;
+    spawn(wait_for_everything(*runtime, to_server(), ends));
+    runtime->runtime().drain(200ms);
+    EXPECT_FALSE(ends.read.has_value());  // it got its byte back
+    EXPECT_FALSE(ends.accept.has_value());
+    EXPECT_FALSE(ends.close.has_value());
+    runtime.reset();
+    EXPECT_EQ(ends.accept, ApiError::kClosed);
+    EXPECT_EQ(ends.delivered, ApiError::kClosed);
+    EXPECT_TRUE(ends.close.has_value());
+}
+
+Task<> try_to_connect(AsyncRuntime& runtime, ConnectConfig config, std::optional<ApiError>& told) {
+    const auto connection = co_await runtime.connect(config);
+    if (!connection) told = connection.error().api;
+}
+
+TEST_F(AsyncTest, AConnectionThatFailsIsAnAnswer) {
+    std::optional<ApiError> told;
+    runtime->run(try_to_connect(*runtime, {.address = "127.0.0.1:1"}, told));
+    EXPECT_EQ(told, ApiError::kCredentials);
+
+    {
+        auto gone = Runtime::create();
+        ASSERT_TRUE(gone.has_value());
+        const auto address =
+            (*gone)->listen({.address = "127.0.0.1:0", .credentials = test::server_credentials()});
+        ASSERT_TRUE(address.has_value());
+        server = *address;
+    }
+    runtime->run(try_to_connect(*runtime, to_server(), told));
+    EXPECT_EQ(told, ApiError::kClosed);
+}
+
+Task<> read_twice(AsyncRuntime& runtime, ConnectConfig config, Ends& first, Ends& second) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    spawn(wait_to_read(*stream, first));
+    spawn(wait_to_read(*stream, second));
+    (void)connection->close();
+    (void)co_await connection->closed();
+}
+
+TEST_F(AsyncTest, OnlyOneCoroutineWaitsForTheSameThing) {
+    listen(serve_echo);
+    Ends first;
+    Ends second;
+    runtime->run(read_twice(*runtime, to_server(), first, second));
+    EXPECT_EQ(first.read, ApiError::kClosed);
+    EXPECT_EQ(second.read, ApiError::kNotReady);
+}
+
+Task<> open_after_another(AsyncRuntime& runtime, ConnectConfig config, std::size_t& opened) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    for (int i = 0; i < 5; ++i) {
+        auto stream = co_await connection->open_stream();
+        if (!stream) break;
+        ++opened;
+        const std::uint8_t byte = 1;
+        const auto written = co_await stream->write({&byte, 1});
+        if (!written || !stream->finish()) break;
+        std::vector<std::uint8_t> echoed;
+        co_await read_all(*stream, echoed);
+        if (echoed.size() != 1) break;
+    }
+}
+
+TEST_F(AsyncTest, OpeningAStreamWaitsForThePeersLimit) {
+    Settings one;
+    one.max_bidirectional_streams = 1;
+    listen(serve_echo, one);
+    std::size_t opened = 0;
+    runtime->run(open_after_another(*runtime, to_server(), opened));
+    EXPECT_EQ(opened, 5u);
+}
+
+Task<> drop_streams(Connection connection) {
+    while (true) {
+        const auto stream = co_await connection.accept_stream();
+        if (!stream) break;
+    }
+}
+
+Task<> write_until_refused(AsyncRuntime& runtime, ConnectConfig config,
+                           std::optional<ApiError>& write_error, bool& ended) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    const std::vector<std::uint8_t> bytes(100'000);
+    while (!write_error) {
+        const auto written = co_await stream->write(bytes);
+        if (!written) write_error = written.error();
+    }
+    const auto end = co_await stream->read();
+    ended = end.has_value() && end->empty();
+}
+
+TEST_F(AsyncTest, AStreamThatIsDroppedIsStoppedAndFinished) {
+    listen(drop_streams);
+    std::optional<ApiError> write_error;
+    bool ended = false;
+    runtime->run(write_until_refused(*runtime, to_server(), write_error, ended));
+    EXPECT_EQ(write_error, ApiError::kStreamReset);
+    EXPECT_TRUE(ended);
+}
+
+Task<int> add(int a, int b) {
+    co_return a + b;
+}
+
+Task<> add_three(int& sum) {
+    const int first = co_await add(1, 2);
+    sum = co_await add(first, 3);
+}
+
+TEST_F(AsyncTest, TasksHaveValuesAndStartWhenTheyAreAwaited) {
+    int sum = 0;
+    {
+        const auto never = add_three(sum);
+    }
+    EXPECT_EQ(sum, 0);
+    runtime->run(add_three(sum));
+    EXPECT_EQ(sum, 6);
+}
+
+}  // namespace
+}  // namespace stoq
