@@ -45,7 +45,13 @@ void Loss::process(InFlight in, std::vector<InFlight>& out) {
 }
 
 void BurstLoss::process(InFlight in, std::vector<InFlight>& out) {
-    bad_ = bad_ ? !happens(random_, leave_) : happens(random_, enter_);
+    constexpr Duration kLongestBurst = std::chrono::milliseconds(200);
+    if (bad_) {
+        bad_ = !happens(random_, leave_) && in.at - bad_since_ < kLongestBurst;
+    } else if (happens(random_, enter_)) {
+        bad_ = true;
+        bad_since_ = in.at;
+    }
     if (!bad_) out.push_back(std::move(in));
 }
 

@@ -59,7 +59,8 @@ private:
     SeededRandom random_;
 };
 
-// Gilbert's model: in the bad state everything is lost.
+// Gilbert's model: in the bad state everything is lost. Time ends that state too, or a few probes
+// that are sent ever more rarely would meet it for minutes.
 class BurstLoss final : public Element {
 public:
     BurstLoss(double enter, double leave, std::uint64_t seed)
@@ -70,6 +71,7 @@ private:
     double enter_;
     double leave_;
     bool bad_ = false;
+    Instant bad_since_{};
     SeededRandom random_;
 };
 
