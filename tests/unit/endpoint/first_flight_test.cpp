@@ -65,6 +65,19 @@ ClientInitial read_initial(Datagram datagram) {
     return seen;
 }
 
+// The frames of a client's Initial packet.
+Datagram payload_of(Datagram datagram) {
+    const auto packet = wire::decode_packet(datagram, kIdLength);
+    if (!packet || !std::holds_alternative<wire::ProtectedPacket>(*packet)) return {};
+    const auto& initial = std::get<wire::ProtectedPacket>(*packet);
+    protection::Keyring keys;
+    keys.install_initial(Role::kServer, initial.destination.view());
+    protection::PacketToOpen to_open = protection::packet_to_open(initial);
+    keys.open(EncryptionLevel::kInitial, {&to_open, 1}, {});
+    if (!to_open.opened) return {};
+    return {to_open.opened->payload().begin(), to_open.opened->payload().end()};
+}
+
 std::map<std::uint64_t, std::uint8_t> crypto_of(const Datagrams& datagrams) {
     std::map<std::uint64_t, std::uint8_t> all;
     for (const Datagram& datagram : datagrams) all.merge(read_initial(datagram).crypto);
@@ -83,6 +96,7 @@ protected:
              .token = token},
             now_);
         ASSERT_TRUE(connection);
+        connection_ = *connection;
         first_ = drain(*client_);
         ASSERT_FALSE(first_.empty());
         initial_ = read_initial(first_.front());
@@ -168,6 +182,7 @@ protected:
     Instant now_{1s};
     ApiResult<Endpoint> client_ = Endpoint::create({}, client_random_);
     std::optional<Endpoint> server_;
+    ConnectionHandle connection_;
     Datagrams first_;
     ClientInitial initial_;
     bool established_ = false;
@@ -177,6 +192,8 @@ protected:
 //= test 9000-7.2-2
 //= test 9000-8.1-4
 //= test 9000-14.1-1
+//= test 9000-17.2-2
+//= test 9000-17.2-5
 TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
     start();
     now_ += 2s;
@@ -188,6 +205,7 @@ TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
         EXPECT_GE(datagram.size(), kLeastInitialDatagram);
         const ClientInitial seen = read_initial(datagram);
         EXPECT_GE(seen.destination.length(), 8u);
+        EXPECT_LE(std::max(seen.destination.length(), seen.source.length()), 20u);
         EXPECT_EQ(seen.destination, initial_.destination);
         EXPECT_EQ(seen.source, initial_.source);
     }
@@ -407,6 +425,47 @@ TEST_F(FirstFlight, ServerFillsItsDatagramsAndKeepsToThreeTimesWhatCame) {
         for (const Datagram& datagram : drain(*server_)) sent += datagram.size();
     }
     EXPECT_LE(sent, 3 * came);
+}
+
+//= test 9000-10.2.3-6
+//= test 9000-10.2.3-7
+TEST_F(FirstFlight, ApplicationsCloseBeforeTheHandshakeDoesNotTellWhatTheApplicationSaid) {
+    start();
+    ASSERT_TRUE(client_->close(connection_, 77, "secret reason"));
+    const Datagrams sent = drain(*client_);
+    ASSERT_FALSE(sent.empty());
+    Datagram payload = payload_of(sent.front());
+    ByteReader reader(payload);
+    std::optional<wire::ConnectionCloseFrame> close;
+    while (!reader.empty()) {
+        const auto frame = wire::decode_frame(reader, wire::PacketType::kInitial);
+        ASSERT_TRUE(frame);
+        if (const auto* found = std::get_if<wire::ConnectionCloseFrame>(&*frame)) close = *found;
+    }
+    ASSERT_TRUE(close);
+    EXPECT_FALSE(close->application);
+    EXPECT_EQ(close->error_code, static_cast<std::uint64_t>(TransportErrorCode::kApplicationError));
+    EXPECT_TRUE(close->reason.empty());
+}
+
+//= test 9000-14.2.1-4
+TEST_F(FirstFlight, UnreachableCountsOnlyForTheVeryAddressAndOnlyBeforeAnAnswer) {
+    start();
+    client_->on_unreachable(parse_address("192.0.2.2:4434"), now_);
+    client_->on_unreachable(parse_address("192.0.2.3:4433"), now_);
+    EXPECT_EQ(end(), std::nullopt);
+    client_->on_unreachable(server_address_, now_);
+    EXPECT_EQ(end(), CloseKind::kRefused);
+}
+
+TEST_F(FirstFlight, UnreachableBehindAnAnswerIsIgnored) {
+    start();
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    client_->on_unreachable(server_address_, now_);
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ TEST(UdpSocket, OnlyTheIpv6WildcardServesBothFamilies) {
     }
 }
 
+//= test 9000-14-3
 TEST(UdpSocket, ThisKernelGrantsTheBasics) {
     for (const char* local : {"127.0.0.1:0", "0.0.0.0:0"}) {
         const auto socket = open_socket(settings_for(local));

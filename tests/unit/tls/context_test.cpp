@@ -14,6 +14,7 @@ using test::client_credentials;
 using test::server_credentials;
 using Code = CredentialError::Code;
 
+//= test 9000-7-2
 TEST(TlsContext, RefusesSettingsThatCannotWork) {
     struct Case {
         const char* name;
