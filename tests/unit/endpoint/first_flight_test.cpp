@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include "connection/packet_builder.h"
 #include "protection/keyring.h"
 #include "protection/retry_integrity.h"
 #include "stoq/endpoint.h"
 #include "support/test_credentials.h"
 #include "wire/frame_decode.h"
+#include "wire/frame_encode.h"
 #include "wire/packet_header.h"
 #include "wire/retry_packet.h"
 #include "wire/version.h"
@@ -168,6 +170,36 @@ protected:
         bytes.resize(writer.written());
         return bytes;
     }
+    // What whoever saw the client's first datagram can send: an Initial packet of the server.
+    struct Forgery {
+        std::uint64_t number = 0;
+        wire::ConnectionId source{};
+        Datagram token{};
+        Datagram frames{0x01};  // PING
+        std::uint8_t reserved_bits = 0;
+    };
+    Datagram initial_of_server(const Forgery& forgery) const {
+        Datagram bytes(1200);
+        auto packet =
+            connection::PacketBuilder::begin(bytes, {.level = EncryptionLevel::kInitial,
+                                                     .version = wire::kVersion1,
+                                                     .destination = initial_.source,
+                                                     .source = forgery.source,
+                                                     .token = forgery.token,
+                                                     .fixed_bit = true,
+                                                     .number = PacketNumber(forgery.number),
+                                                     .largest_acknowledged = {}});
+        EXPECT_TRUE(packet && packet->payload().bytes().write_bytes(forgery.frames));
+        const protection::PacketToSeal to_seal = packet->finish();
+        bytes[0] |= forgery.reserved_bits;
+        protection::Keyring keys;
+        keys.install_initial(Role::kServer, initial_.destination.view());
+        EXPECT_TRUE(keys.seal(EncryptionLevel::kInitial, {&to_seal, 1}));
+        bytes.resize(packet->length());
+        return bytes;
+    }
+    std::uint64_t received() const { return client_->statistics(connection_)->packets_received; }
+
     static void append_id(Datagram& bytes, const wire::ConnectionId& id) {
         bytes.push_back(static_cast<std::uint8_t>(id.length()));
         bytes.insert(bytes.end(), id.view().begin(), id.view().end());
@@ -405,6 +437,7 @@ TEST_F(FirstFlight, LongHeaderPacketsOfNoConnectionAreDroppedInSilence) {
 //= test 9000-14.1-2
 //= test 9000-14.1-6
 //= test 9000-7.2-5
+//= test 9000-10.3.2-2
 TEST_F(FirstFlight, ServerFillsItsDatagramsAndKeepsToThreeTimesWhatCame) {
     start();
     deliver(*server_, first_);
@@ -418,6 +451,7 @@ TEST_F(FirstFlight, ServerFillsItsDatagramsAndKeepsToThreeTimesWhatCame) {
         const auto packet = wire::decode_packet(datagram, kIdLength);
         ASSERT_TRUE(packet);
         EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).destination, initial_.source);
+        EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).source.length(), kIdLength);
     }
     for (int i = 0; i < 20 && server_->next_timeout() != kNever; ++i) {
         now_ = server_->next_timeout();
@@ -463,6 +497,103 @@ TEST_F(FirstFlight, UnreachableBehindAnAnswerIsIgnored) {
     deliver(*server_, first_);
     deliver(*client_, drain(*server_));
     client_->on_unreachable(server_address_, now_);
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
+}
+
+//= test 9000-17.2.2-1
+TEST_F(FirstFlight, InitialOfTheServerWithATokenIsDropped) {
+    start();
+    deliver(*client_, {initial_of_server({.source = other_id_, .token = {1}})});
+    EXPECT_EQ(received(), 0u);
+    deliver(*client_, {initial_of_server({.source = other_id_})});
+    EXPECT_EQ(received(), 1u);
+}
+
+//= test 9000-7.2-3
+TEST_F(FirstFlight, InitialsOfTheServerUnderASecondSourceIdAreDropped) {
+    start();
+    deliver(*client_, {initial_of_server({.number = 0, .source = other_id_})});
+    deliver(*client_, {initial_of_server({.number = 1, .source = initial_.destination})});
+    EXPECT_EQ(received(), 1u);
+    deliver(*client_, {initial_of_server({.number = 2, .source = other_id_})});
+    EXPECT_EQ(received(), 2u);
+}
+
+//= test 9000-17.2-9
+TEST_F(FirstFlight, ReservedBitsInAnOpenedInitialEndTheConnection) {
+    start();
+    deliver(*client_, {initial_of_server({.source = other_id_, .reserved_bits = 0x04})});
+    EXPECT_EQ(end(), CloseKind::kLocalTransport);
+}
+
+//= test 9000-5.2-2
+TEST_F(FirstFlight, UnknownFrameInAnOpenedInitialEndsTheConnection) {
+    start();
+    deliver(*client_, {initial_of_server({.source = other_id_, .frames = {0x01, 0x3f}})});
+    EXPECT_EQ(end(), CloseKind::kLocalTransport);
+}
+
+//= test 9000-5.2.1-2
+TEST_F(FirstFlight, PacketOfAnotherVersionIsDropped) {
+    start();
+    Datagram other = initial_of_server({.source = other_id_});
+    other[1] = 0xee;
+    deliver(*client_, {other});
+    EXPECT_EQ(received(), 0u);
+    EXPECT_EQ(end(), std::nullopt);
+}
+
+//= test 9000-12.2-6
+TEST_F(FirstFlight, EveryPacketOfADatagramIsProcessedWhateverBecomesOfTheOnesBefore) {
+    start();
+    Datagram joined = initial_of_server({.number = 0, .source = other_id_});
+    joined.back() ^= 1;
+    for (const std::uint64_t number : {1u, 2u}) {
+        const Datagram next = initial_of_server({.number = number, .source = other_id_});
+        joined.insert(joined.end(), next.begin(), next.end());
+    }
+    deliver(*client_, {joined});
+    EXPECT_EQ(received(), 2u);
+}
+
+//= test 9000-12.3-5
+TEST_F(FirstFlight, PacketThatDoesNotOpenLeavesItsNumberFree) {
+    start();
+    const Datagram good = initial_of_server({.number = 5, .source = other_id_});
+    Datagram spoiled = good;
+    spoiled.back() ^= 1;
+    deliver(*client_, {spoiled});
+    deliver(*client_, {good});
+    EXPECT_EQ(received(), 1u);
+    deliver(*client_, {good});
+    EXPECT_EQ(received(), 1u);
+}
+
+//= test 9000-7.3-2
+//= test 9000-7.3-4
+TEST_F(FirstFlight, RetryThatTheServerNeverSentIsFoundOutByTheTransportParameters) {
+    start();
+    deliver(*client_, {retry(other_id_, {1, 2, 3})});
+    exchange();
+    while (const auto event = client_->poll_event()) {
+        if (const auto* closed = std::get_if<ConnectionClosed>(&*event)) {
+            EXPECT_EQ(closed->info.kind, CloseKind::kLocalTransport);
+            EXPECT_EQ(closed->info.code,
+                      static_cast<std::uint64_t>(TransportErrorCode::kTransportParameterError));
+            EXPECT_EQ(closed->info.reason, Reason::kConnectionIdMismatch);
+            return;
+        }
+    }
+    ADD_FAILURE() << "the connection was not closed";
+}
+
+//= test 9000-7.3-1
+TEST_F(FirstFlight, ParametersOfBothSidesMatchTheIdsOfTheHandshake) {
+    start();
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
     exchange();
     EXPECT_EQ(end(), std::nullopt);
     EXPECT_TRUE(established_);
