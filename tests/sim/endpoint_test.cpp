@@ -107,6 +107,40 @@ TEST(SimEndpoint, ATokenFromAnEarlierConnectionSparesTheRetry) {
     EXPECT_EQ(world.server_host().endpoint().statistics().retries_sent, retries);
 }
 
+// Damages one byte of the client's first datagrams, at `place`.
+void damage_first(World& world, std::size_t first, std::size_t count,
+                  std::function<std::size_t(ByteView)> place) {
+    auto index = std::make_shared<std::size_t>(0);
+    world.client_host().uplink().add_front(std::make_unique<Tap>([=](InFlight& in) {
+        const std::size_t number = (*index)++;
+        if (number < first || number >= first + count) return;
+        in.datagram.bytes[place(in.datagram.bytes)] ^= 0x10;
+    }));
+}
+
+TEST(SimEndpoint, AFirstInitialWithADamagedSourceIdMakesNoConnection) {
+    World world(plain_scenario(11, 1'000));
+    damage_first(world, 0, 1, [](ByteView bytes) { return 7u + bytes[5]; });
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_EQ(world.server_host().endpoint().statistics().connections_accepted, 1u);
+    EXPECT_GE(world.server_host().endpoint().statistics().datagrams_dropped, 1u);
+}
+
+TEST(SimEndpoint, ATokenThatWasDamagedOnTheWayDoesNotEndTheConnection) {
+    Scenario scenario = plain_scenario(12, 1'000);
+    scenario.server_endpoint.retry = RetryPolicy::kAlways;
+    World world(scenario);
+    // The two datagrams after the Retry; the token is long enough for its length to take two bytes.
+    damage_first(world, 2, 2, [](ByteView bytes) {
+        const std::size_t ids = 7u + bytes[5] + bytes[6u + bytes[5]];
+        return ids + 10;
+    });
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_FALSE(world.client().closed());
+}
+
 // First flights of clients that will never answer, from addresses of their own.
 void forge_initials(Simulation& simulation, std::size_t count) {
     SeededRandom random(17);

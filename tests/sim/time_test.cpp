@@ -53,6 +53,23 @@ TEST_P(SimTailLoss, AnySingleLossIsRepaired) {
 
 INSTANTIATE_TEST_SUITE_P(Datagrams, SimTailLoss, testing::Range<std::size_t>(0, 16));
 
+// The client's Finished is lost twice while 1-RTT data, which the server cannot acknowledge yet,
+// fills the window.
+TEST(SimTime, AFullWindowDoesNotHoldUpTheEndOfTheHandshake) {
+    World world(plain_scenario(8, 100'000));
+    bool dropped_again = false;
+    world.client_host().uplink().add_front(
+        std::make_unique<ScriptedDrop>([&](std::size_t index, const Datagram& datagram) {
+            if (index <= 2) return index == 2;
+            const bool handshake = (datagram.bytes[0] & 0xf0) == 0xe0;
+            return handshake && !std::exchange(dropped_again, true);
+        }));
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_TRUE(dropped_again);
+    EXPECT_LE(elapsed(world), milliseconds(2'000)) << world.describe();
+}
+
 TEST(SimTime, WithoutTrafficBothSidesForgetTheConnectionAfterTheShorterTimeout) {
     Scenario scenario = plain_scenario(4, 1'000);
     scenario.client.idle_timeout = seconds(5);
