@@ -56,6 +56,14 @@ print(s.getsockname()[1], flush=True); time.sleep(60)' > "$work/silent.txt" &
     expect 6 'did not answer' get "stoq://127.0.0.1:$(cat "$work/silent.txt")/x" --pin "$pin" --timeout 1s -o "$work/x"
 fi
 
+# A machine without a network: a namespace of its own, where that is allowed.
+if unshare --net true 2> /dev/null; then
+    code=0
+    unshare --net "$stoq" get stoq://192.0.2.1:4433/x --pin "$pin" -o "$work/x" 2> "$work/last.err" || code=$?
+    [[ $code == 8 ]] && grep -q 'no way to 192.0.2.1:4433' "$work/last.err" ||
+        fail "without a network: exit code $code: $(cat "$work/last.err")"
+fi
+
 # What the command line does not take.
 expect 2 'stoq://' get http://127.0.0.1/x
 expect 2 'port' get stoq://127.0.0.1:99999/x

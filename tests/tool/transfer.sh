@@ -56,6 +56,34 @@ expect 11 'hash' put "$work/in.10000000" "stoq://$address/wrong" --pin "$pin"
 head --bytes=500 /dev/zero > "$work/longer.part"
 expect 10 'fewer' get "stoq://$address/sub/file.300" --pin "$pin" -o "$work/longer"
 
+# A client that is stopped in the middle leaves a part, and the next try completes it. The part on
+# the server stays likewise; the connection is closed in order, so that its lock is gone at once.
+bytes 400000000 > "$work/root/large"
+"$stoq" get "stoq://$address/large" --pin "$pin" -o "$work/large" > /dev/null 2>&1 &
+client=$!
+for _ in $(seq 2000); do
+    [[ -s $work/large.part ]] && break
+    sleep 0.005
+done
+kill -INT "$client"
+wait "$client" && fail "an interrupted get ends with 0"
+[[ -s $work/large.part ]] || fail "no part is left of an interrupted get"
+expect 0 '^RESULT bytes=[1-9]' get "stoq://$address/large" --pin "$pin" -o "$work/large"
+same "$work/root/large" "$work/large"
+
+"$stoq" put "$work/large" "stoq://$address/sent" --pin "$pin" > /dev/null 2>&1 &
+client=$!
+for _ in $(seq 2000); do
+    [[ -s $work/root/.sent.part ]] && break
+    sleep 0.005
+done
+expect 10 'somebody' put "$work/large" "stoq://$address/sent" --pin "$pin"
+kill -INT "$client"
+wait "$client" && fail "an interrupted put ends with 0"
+expect 0 '^RESULT bytes=[1-9]' put "$work/large" "stoq://$address/sent" --pin "$pin"
+same "$work/large" "$work/root/sent"
+rm -f "$work/large" "$work/root/large" "$work/root/sent"
+
 # The certificate as its own authority, with the right name and with a wrong one; an Ed25519 server.
 start_server ed serve --identity "$work/id-ed" --root "$work/root"
 expect 0 'signature=' get "stoq://$address/up.0" --ca "$work/id-ed/cert.pem" -o "$work/by-ca"

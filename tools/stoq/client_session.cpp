@@ -164,7 +164,13 @@ void ClientSession::attempt(const Address& remote) {
         const DatapathReport report = runtime_->datapath_report();
         if (report.send_errors > 0 && report.received_datagrams == 0) fail(explain_silence());
     });
-    run_until([this] { return established_; });
+    try {
+        run_until([this] { return established_; });
+    } catch (const Failure&) {
+        runtime_->cancel(check);
+        (void)endpoint().close(connection_, 0);
+        throw;
+    }
     runtime_->cancel(check);
     handshake_time_ = runtime_->now() - start;
 }
@@ -190,6 +196,7 @@ void ClientSession::close() {
 
 void ClientSession::on_event(const Event& event) {
     if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
+        if (established->connection != connection_) return;
         if (const auto info = endpoint().info(established->connection)) info_ = *info;
         established_ = true;
     } else if (const auto* closed = std::get_if<ConnectionClosed>(&event)) {

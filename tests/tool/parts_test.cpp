@@ -1,0 +1,306 @@
+// The parts of the program stoq that need no network.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "exit_code.h"
+#include "file_protocol.h"
+#include "file_sink.h"
+#include "file_source.h"
+#include "latency.h"
+#include "quantity.h"
+#include "root_directory.h"
+#include "url.h"
+
+namespace stoq::tool {
+namespace {
+
+ByteView view_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// Of "abc", FIPS 180-4's example.
+constexpr std::string_view kHashOfAbc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+class ScratchDirectory {
+public:
+    ScratchDirectory() {
+        std::string name = (std::filesystem::temp_directory_path() / "stoq-parts-XXXXXX").string();
+        path_ = ::mkdtemp(name.data());
+    }
+    ~ScratchDirectory() { std::filesystem::remove_all(path_); }
+
+    std::string path(std::string_view name) const { return (path_ / name).string(); }
+    std::string root() const { return path_.string(); }
+    void write(std::string_view name, std::string_view text) const {
+        std::ofstream(path(name)) << text;
+    }
+    std::string read(std::string_view name) const {
+        std::ifstream file(path(name));
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+
+private:
+    std::filesystem::path path_;
+};
+
+TEST(Url, IsTakenApart) {
+    const Url url = parse_url("stoq://[2001:db8::1]:99/a%20b/c");
+    EXPECT_EQ(url.authority.host, "2001:db8::1");
+    EXPECT_EQ(url.authority.port, 99);
+    EXPECT_EQ(url.path, "a b/c");
+    EXPECT_EQ(parse_url("stoq://example.org").authority.port, kDefaultPort);
+    EXPECT_EQ(parse_url("stoq://example.org").path, "");
+}
+
+TEST(Url, ThatCannotBeReadIsRefused) {
+    for (const std::string_view text :
+         {"", "stoq:/x/y", "http://x/", "stoq:///x", "stoq://h:65536/", "stoq://h:/",
+          "stoq://h:1x/", "stoq://[::1/", "stoq://[::1]x/", "stoq://::1/", "stoq://h/%",
+          "stoq://h/%4", "stoq://h/%zz"}) {
+        EXPECT_THROW(parse_url(text), Failure) << text;
+    }
+}
+
+TEST(Url, PercentEncodingComesBackEqual) {
+    std::string all;
+    for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+    std::string back;
+    ASSERT_TRUE(percent_decode(percent_encode(all), back));
+    EXPECT_EQ(back, all);
+    EXPECT_EQ(percent_encode("a b\n"), "a%20b%0A");
+}
+
+TEST(Quantity, SizesAndTimes) {
+    EXPECT_EQ(parse_size("0"), 0u);
+    EXPECT_EQ(parse_size("1500"), 1500u);
+    EXPECT_EQ(parse_size("64k"), 65536u);
+    EXPECT_EQ(parse_size("2GiB"), std::uint64_t{2} << 30);
+    EXPECT_EQ(parse_duration("500ms"), std::chrono::milliseconds(500));
+    EXPECT_EQ(parse_duration("2m"), std::chrono::minutes(2));
+    for (const std::string_view text : {"", "x", "1x", "1kk", "-1", "99999999T"}) {
+        EXPECT_THROW(parse_size(text), Failure) << text;
+    }
+    EXPECT_THROW(parse_duration("1h2"), Failure);
+}
+
+TEST(Latencies, QuantilesAreMeasuredValues) {
+    Latencies latencies;
+    EXPECT_EQ(latencies.quantile(0.5).count(), 0);
+    for (int i = 1000; i >= 1; --i) latencies.add(std::chrono::nanoseconds(i));
+    EXPECT_EQ(latencies.quantile(0.5).count(), 500);
+    EXPECT_EQ(latencies.quantile(0.99).count(), 990);
+    EXPECT_EQ(latencies.quantile(0.999).count(), 999);
+    EXPECT_EQ(latencies.quantile(1).count(), 1000);
+}
+
+TEST(FileProtocol, RequestsComeBackEqual) {
+    for (const Request& request :
+         {Request{Method::kGet, "a b/\xc3\xa4", 7, false},
+          Request{Method::kPut, "x", INT64_MAX, true}, Request{Method::kPut, "x", 0, false}}) {
+        std::string line = format_request(request);
+        ASSERT_EQ(line.back(), '\n');
+        line.pop_back();
+        const auto back = parse_request(line);
+        ASSERT_TRUE(back) << line;
+        EXPECT_EQ(back->method, request.method);
+        EXPECT_EQ(back->path, request.path);
+        EXPECT_EQ(back->number, request.number);
+        EXPECT_EQ(back->overwrite, request.overwrite);
+    }
+}
+
+TEST(FileProtocol, OtherLinesAreRefused) {
+    for (const std::string_view line :
+         {"", "GET", "GET x", "GET x -1", "GET x 1 2", "GET x 9223372036854775808", "get x 0",
+          "GET %4 0", "PUT x 1", "PUT x 1 maybe", "PUT x new", "HEAD x 0"}) {
+        EXPECT_FALSE(parse_request(line)) << line;
+    }
+    for (const std::string_view line : {"", "OK", "OK x", "CONTINUE", "WHAT 1", "ok 1"}) {
+        EXPECT_FALSE(parse_response(line)) << line;
+    }
+    EXPECT_FALSE(parse_trailer("SHA256 abc"));
+    EXPECT_TRUE(parse_trailer("SHA256 " + std::string(kHashOfAbc)));
+}
+
+TEST(LineReader, StopsBehindTheLineFeedAndAtTheLimit) {
+    LineReader reader;
+    EXPECT_EQ(reader.append(view_of("GE")), 2u);
+    EXPECT_EQ(reader.append(view_of("T\nrest")), 2u);
+    EXPECT_TRUE(reader.complete());
+    EXPECT_EQ(reader.line(), "GET");
+    reader.clear();
+    const std::string endless(kMaxLine + 10, 'x');
+    EXPECT_EQ(reader.append(view_of(endless)), kMaxLine);
+    EXPECT_TRUE(reader.too_long());
+}
+
+TEST(RootDirectory, NamesThatAreNotPlainAreRefused) {
+    for (const std::string_view name : {"a", "a/b", "..a", "a..", ".a", "a b"}) {
+        EXPECT_TRUE(is_plain_name(name)) << name;
+    }
+    EXPECT_FALSE(is_plain_name(std::string_view("a\0b", 3)));
+    for (const std::string_view name :
+         {"", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b"}) {
+        EXPECT_FALSE(is_plain_name(name)) << name;
+    }
+}
+
+TEST(RootDirectory, LinksThatLeadOutsideAreNotFollowed) {
+    const ScratchDirectory scratch;
+    ASSERT_EQ(::mkdir(scratch.path("root").c_str(), 0755), 0);
+    scratch.write("secret", "secret");
+    scratch.write("root/inside", "inside");
+    std::filesystem::create_symlink("../secret", scratch.path("root/out"));
+    std::filesystem::create_symlink("..", scratch.path("root/up"));
+    std::filesystem::create_symlink(scratch.path("secret"), scratch.path("root/absolute"));
+    const RootDirectory root(scratch.path("root"));
+    EXPECT_EQ(root.open_file("inside").size, 6u);
+    for (const std::string_view name : {"out", "up/secret", "absolute", "../secret"}) {
+        const OpenFile file = root.open_file(name);
+        EXPECT_FALSE(file.descriptor) << name;
+        EXPECT_NE(file.error, 0) << name;
+    }
+    EXPECT_NE(root.open_part("up/new", false).error, 0);
+}
+
+TEST(RootDirectory, APartIsLockedAndReplacesNothingUnasked) {
+    const ScratchDirectory scratch;
+    const RootDirectory root(scratch.root());
+    scratch.write("taken", "old");
+    EXPECT_EQ(root.open_part("taken", false).error, EEXIST);
+    {
+        const PartFile part = root.open_part("new", false);
+        ASSERT_EQ(part.error, 0);
+        EXPECT_EQ(root.open_part("new", false).error, EWOULDBLOCK);
+        scratch.write("new", "came meanwhile");
+        EXPECT_EQ(RootDirectory::complete(part, false), EEXIST);
+        EXPECT_EQ(scratch.read("new"), "came meanwhile");
+        EXPECT_EQ(RootDirectory::complete(part, true), 0);
+    }
+    EXPECT_EQ(scratch.read("new"), "");
+}
+
+// Runs until `ready` is true, looking again after each notice of the workers.
+class Notices {
+public:
+    std::function<void()> callback() {
+        return [this] {
+            const std::lock_guard lock(mutex_);
+            ++count_;
+            changed_.notify_all();
+        };
+    }
+    template <class Ready>
+    void wait_for(Ready ready) {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            const int seen = count_;
+            lock.unlock();
+            if (ready()) return;
+            lock.lock();
+            changed_.wait(lock, [&] { return count_ != seen; });
+        }
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    int count_ = 0;
+};
+
+TEST(FileSource, SendsFromTheOffsetAndHashesEverything) {
+    const ScratchDirectory scratch;
+    scratch.write("file", "abc");
+    Notices notices;
+    Workers workers;
+    const auto source = std::make_shared<FileSource>(
+        FileSource::File{UniqueFd(::open(scratch.path("file").c_str(), O_RDONLY)), 3, 1}, workers,
+        notices.callback());
+    source->start();
+    std::string sent;
+    notices.wait_for([&] {
+        while (const auto chunk = source->next()) {
+            sent.append(chunk->view().begin(), chunk->view().end());
+        }
+        return source->digest().has_value();
+    });
+    EXPECT_EQ(sent, "bc");
+    EXPECT_EQ(source->digest(), kHashOfAbc);
+}
+
+TEST(FileSource, TellsThatTheFileShrank) {
+    const ScratchDirectory scratch;
+    scratch.write("file", "ab");
+    Notices notices;
+    Workers workers;
+    const auto source = std::make_shared<FileSource>(
+        FileSource::File{UniqueFd(::open(scratch.path("file").c_str(), O_RDONLY)), 3, 0}, workers,
+        notices.callback());
+    source->start();
+    notices.wait_for([&] { return !source->error().empty(); });
+    EXPECT_NE(source->error().find("shorter"), std::string::npos);
+    EXPECT_FALSE(source->digest());
+}
+
+TEST(FileSink, WritesBehindAPartAndHashesEverything) {
+    const ScratchDirectory scratch;
+    scratch.write("file", "a");
+    Workers workers;
+    const auto sink = std::make_shared<FileSink>(
+        UniqueFd(::open(scratch.path("file").c_str(), O_RDWR | O_APPEND)), 1, workers, [] {});
+    sink->start();
+    EXPECT_EQ(sink->append(view_of("bc")), 2u);
+    sink->finish();
+    sink->wait();
+    EXPECT_EQ(sink->digest(), kHashOfAbc);
+    EXPECT_EQ(scratch.read("file"), "abc");
+}
+
+TEST(FileSink, TakesNoMoreThanTheWorkersKeepUpWith) {
+    const ScratchDirectory scratch;
+    Workers workers(1);
+    std::promise<void> gate;
+    // The only worker is held up.
+    workers.submit([waiting = gate.get_future().share()] { waiting.wait(); });
+    Notices notices;
+    const auto sink = std::make_shared<FileSink>(
+        UniqueFd(::open(scratch.path("file").c_str(), O_RDWR | O_CREAT, 0600)), 0, workers,
+        notices.callback());
+    const std::vector<std::uint8_t> bytes(64 * kChunkBytes);
+    std::size_t taken = sink->append(bytes);
+    EXPECT_LT(taken, bytes.size());
+    gate.set_value();
+    notices.wait_for([&] {
+        taken += sink->append(ByteView(bytes).subspan(taken));
+        return taken == bytes.size();
+    });
+    sink->finish();
+    sink->wait();
+    EXPECT_EQ(sink->error(), "");
+    EXPECT_EQ(std::filesystem::file_size(scratch.path("file")), bytes.size());
+}
+
+TEST(FileSink, TellsThatTheDiskIsFull) {
+    Workers workers;
+    const UniqueFd probe(::open("/dev/full", O_WRONLY));
+    if (!probe) GTEST_SKIP() << "there is no /dev/full";
+    const auto sink =
+        std::make_shared<FileSink>(UniqueFd(::open("/dev/full", O_WRONLY)), 0, workers, [] {});
+    (void)sink->append(view_of("abc"));
+    sink->finish();
+    sink->wait();
+    EXPECT_NE(sink->error().find("No space left"), std::string::npos);
+    EXPECT_FALSE(sink->digest());
+}
+
+}  // namespace
+}  // namespace stoq::tool
