@@ -132,7 +132,7 @@ bool Runtime::Implementation::sleep(Duration max_wait) {
 }
 
 bool Runtime::Implementation::drain(Duration limit) {
-    const Instant end = io::now() + limit;
+    const Instant end = runtime::instant_after(io::now(), limit);
     for (Duration left = limit; left > Duration::zero(); left = end - io::now()) {
         const bool worked = run_once(open_count_ == 0 ? Duration::zero() : left);
         if (open_count_ == 0 && !worked && !sockets_.blocked()) return true;

@@ -66,7 +66,7 @@ void Runtime::post(Task task) {
 }
 
 Runtime::TimerId Runtime::after(Duration delay, Task task) {
-    return implementation_->timers().add(io::now() + delay, std::move(task));
+    return implementation_->timers().add(runtime::instant_after(io::now(), delay), std::move(task));
 }
 
 void Runtime::cancel(TimerId timer) {

@@ -21,6 +21,12 @@ struct TimersTest : testing::Test {
     }
 };
 
+TEST(InstantAfter, DoesNotOverflow) {
+    EXPECT_EQ(instant_after(at(5), Duration(7)), at(12));
+    EXPECT_EQ(instant_after(at(5), Duration::max()), kNever);
+    EXPECT_EQ(instant_after(at(0), Duration::max()), kNever);
+}
+
 TEST_F(TimersTest, RunInTheOrderOfTheirTimesAndEqualOnesInThatOfTheirSetting) {
     add(30, 'd');
     add(10, 'a');
