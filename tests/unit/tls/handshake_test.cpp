@@ -217,7 +217,9 @@ TEST(TlsHandshake, TheServersFlightArrivesCutAnywhere) {
         pair.move(Role::kClient);
         pair.client.receive(EncryptionLevel::kInitial, pair.server.take(EncryptionLevel::kInitial));
         const auto flight = pair.server.take(EncryptionLevel::kHandshake);
+        // An ECDSA signature is now and then a byte or two shorter than the one before.
         length = flight.size();
+        if (cut >= length) break;
         pair.client.receive(EncryptionLevel::kHandshake, ByteView(flight).first(cut));
         EXPECT_EQ(pair.client.completions, 0) << cut;
         pair.client.receive(EncryptionLevel::kHandshake, ByteView(flight).subspan(cut));
