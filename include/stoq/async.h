@@ -455,8 +455,8 @@ private:
 
 class AsyncRuntime {
 public:
-    // Called for each connection that is accepted. Must outlive the tasks it makes, as a lambda
-    // with captures would have to.
+    // Makes the task of each connection that is accepted. It is kept until the next listen(): a
+    // coroutine that is a lambda with captures must have ended, or use none of them, by then.
     using Serve = std::function<Task<>(Connection)>;
 
     static RuntimeResult<std::unique_ptr<AsyncRuntime>> create(
