@@ -168,5 +168,43 @@ TEST(Datagrams, FourKilobytesOfCryptoDataWaitForWhatIsMissing) {
     EXPECT_FALSE(sandbox.closed());
 }
 
+//= test 9000-13.2.6-1
+//= test 9000-13.2.6-2
+TEST(Datagrams, PacketsOfOneRttAreAcknowledgedInOneRttPackets) {
+    Sandbox sandbox(Role::kServer);
+    ASSERT_TRUE(sandbox.ready());
+    transmit(sandbox);
+    sandbox.receive(packet_with(sandbox, wire::PingFrame{}));
+    sandbox.receive(packet_with(sandbox, wire::PingFrame{}));
+    const std::uint64_t last = sandbox.next_number() - 1;
+    const auto acks = sandbox.frames_sent<wire::AckFrame>();  // of 1-RTT packets
+    ASSERT_FALSE(acks.empty());
+    EXPECT_EQ(acks.back().largest.value(), last);
+}
+
+//= test 9000-13.1-1
+TEST(Datagrams, PacketWithAFrameThatBreaksTheProtocolIsNotAcknowledged) {
+    Sandbox sandbox(Role::kServer);
+    ASSERT_TRUE(sandbox.ready());
+    transmit(sandbox);
+    const std::uint64_t number = sandbox.next_number();
+    sandbox.receive(sandbox.seal(std::array<std::uint8_t, 2>{0x01, 0x3f}, number));
+    for (const auto& ack : sandbox.frames_sent<wire::AckFrame>()) {
+        EXPECT_LT(ack.largest.value(), number);
+    }
+    EXPECT_TRUE(sandbox.closed());
+}
+
+//= test 9000-19.7-3
+TEST(Datagrams, ClientSendsNoTokens) {
+    Sandbox sandbox(Role::kClient);
+    ASSERT_TRUE(sandbox.ready());
+    for (int i = 0; i < 10; ++i) {
+        sandbox.receive(packet_with(sandbox, wire::PingFrame{}));
+        EXPECT_TRUE(sandbox.frames_sent<wire::NewTokenFrame>().empty());
+        sandbox.wait(std::chrono::milliseconds(50));
+    }
+}
+
 }  // namespace
 }  // namespace stoq::test

@@ -170,7 +170,7 @@ protected:
         bytes.resize(writer.written());
         return bytes;
     }
-    // What whoever saw the client's first datagram can send: an Initial packet of the server.
+    // What whoever saw the client's first datagram can send: an Initial packet of either side.
     struct Forgery {
         std::uint64_t number = 0;
         wire::ConnectionId source{};
@@ -179,21 +179,27 @@ protected:
         std::uint8_t reserved_bits = 0;
     };
     Datagram initial_of_server(const Forgery& forgery) const {
+        return initial_of(Role::kServer, forgery);
+    }
+    Datagram initial_of(Role sender, const Forgery& forgery) const {
+        const wire::ConnectionId& destination =
+            sender == Role::kServer ? initial_.source : initial_.destination;
         Datagram bytes(1200);
         auto packet =
             connection::PacketBuilder::begin(bytes, {.level = EncryptionLevel::kInitial,
                                                      .version = wire::kVersion1,
-                                                     .destination = initial_.source,
+                                                     .destination = destination,
                                                      .source = forgery.source,
                                                      .token = forgery.token,
                                                      .fixed_bit = true,
                                                      .number = PacketNumber(forgery.number),
                                                      .largest_acknowledged = {}});
         EXPECT_TRUE(packet && packet->payload().bytes().write_bytes(forgery.frames));
+        if (sender == Role::kClient) packet->pad_to(bytes.size());
         const protection::PacketToSeal to_seal = packet->finish();
         bytes[0] |= forgery.reserved_bits;
         protection::Keyring keys;
-        keys.install_initial(Role::kServer, initial_.destination.view());
+        keys.install_initial(sender, initial_.destination.view());
         EXPECT_TRUE(keys.seal(EncryptionLevel::kInitial, {&to_seal, 1}));
         bytes.resize(packet->length());
         return bytes;
@@ -226,6 +232,7 @@ protected:
 //= test 9000-14.1-1
 //= test 9000-17.2-2
 //= test 9000-17.2-5
+//= test 9000-17.2.3-2
 TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
     start();
     now_ += 2s;
@@ -233,6 +240,7 @@ TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
     Datagrams all = first_;
     for (Datagram& datagram : drain(*client_)) all.push_back(std::move(datagram));
     ASSERT_GT(all.size(), first_.size());
+    std::uint64_t next = 0;
     for (const Datagram& datagram : all) {
         EXPECT_GE(datagram.size(), kLeastInitialDatagram);
         const ClientInitial seen = read_initial(datagram);
@@ -240,6 +248,8 @@ TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
         EXPECT_LE(std::max(seen.destination.length(), seen.source.length()), 20u);
         EXPECT_EQ(seen.destination, initial_.destination);
         EXPECT_EQ(seen.source, initial_.source);
+        EXPECT_GE(seen.number, next);
+        next = seen.number + 1;
     }
 }
 
@@ -597,6 +607,75 @@ TEST_F(FirstFlight, ParametersOfBothSidesMatchTheIdsOfTheHandshake) {
     exchange();
     EXPECT_EQ(end(), std::nullopt);
     EXPECT_TRUE(established_);
+}
+
+//= test 9000-7.2-6
+TEST_F(FirstFlight, InitialsOfTheClientUnderASecondSourceIdAreDropped) {
+    start();
+    deliver(*server_, first_);
+    // Processed, this one would end the connection.
+    deliver(*server_, {initial_of(Role::kClient,
+                                  {.number = 90, .source = other_id_, .frames = {0x01, 0x3f}})});
+    deliver(*client_, drain(*server_));
+    exchange();
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_TRUE(established_);
+}
+
+//= test 9000-10.2.1-7
+TEST_F(FirstFlight, ClosingServerSendsAnUnprovedAddressAtMostThreeTimesWhatCame) {
+    start();
+    std::size_t came = 0;
+    std::size_t sent = 0;
+    for (std::uint64_t number = 0; number < 40; ++number) {
+        const Datagram bad = initial_of(
+            Role::kClient, {.number = number, .source = initial_.source, .frames = {0x01, 0x3f}});
+        if (number == 0) came = bad.size();
+        deliver(*server_, {bad});
+        for (const Datagram& datagram : drain(*server_)) sent += datagram.size();
+    }
+    EXPECT_GT(sent, 0u);
+    EXPECT_LE(sent, 3 * came);
+}
+
+//= test 9000-12.2-4
+TEST_F(FirstFlight, PacketsOfOneDatagramOfTheServerGoToOneId) {
+    start();
+    deliver(*server_, first_);
+    std::size_t most = 0;
+    for (Datagram datagram : drain(*server_)) {
+        Bytes rest = datagram;
+        std::size_t packets = 0;
+        while (!rest.empty()) {
+            const auto packet = wire::decode_packet(rest, kIdLength);
+            if (!packet || !std::holds_alternative<wire::ProtectedPacket>(*packet)) break;
+            const auto& found = std::get<wire::ProtectedPacket>(*packet);
+            EXPECT_EQ(found.destination, initial_.source);
+            rest = rest.subspan(found.bytes.size());
+            ++packets;
+        }
+        most = std::max(most, packets);
+    }
+    EXPECT_GE(most, 2u);
+}
+
+//= test 9000-19.20-1
+//= test 9000-13.3-3
+TEST_F(FirstFlight, HandshakeIsConfirmedOnlyByTheServersWordWhichIsRepeatedWhenLost) {
+    start();
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    EXPECT_TRUE(client_->info(connection_)->established);
+    EXPECT_FALSE(client_->info(connection_)->confirmed);
+    deliver(*server_, drain(*client_));
+    EXPECT_FALSE(drain(*server_).empty());  // lost, HANDSHAKE_DONE among it
+    EXPECT_FALSE(client_->info(connection_)->confirmed);
+    for (int i = 0; i < 10 && !client_->info(connection_)->confirmed; ++i) {
+        now_ = std::max(now_, server_->next_timeout());
+        server_->on_timeout(now_);
+        deliver(*client_, drain(*server_));
+    }
+    EXPECT_TRUE(client_->info(connection_)->confirmed);
 }
 
 }  // namespace
