@@ -52,6 +52,8 @@ std::vector<std::uint8_t> encoded(const TransportParameters& parameters, Role se
     return buffer;
 }
 
+// The decoder refuses duplicates, and here it reads every parameter there is.
+//= test 9000-7.4-2
 TEST(TransportParameters, OfAServerComeBackAsTheyWere) {
     const TransportParameters parameters = server_parameters();
     const auto decoded =
