@@ -31,6 +31,7 @@ TEST_P(EveryController, SlowStartGrowsByWhatIsAcknowledged) {
 }
 
 //= test 9002-7.3.1-1
+//= test 9000-13.3-7
 TEST_P(EveryController, LossEndsSlowStart) {
     flow.lose(1, milliseconds(100));
     EXPECT_FALSE(flow.controller->in_slow_start());

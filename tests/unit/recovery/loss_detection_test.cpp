@@ -355,6 +355,7 @@ TEST(Spaces, AbandonedPacketsGiveTheirFramesBackAndNumbersContinue) {
     EXPECT_EQ(sender.ack({{0, 4}}).newly_acked, 1u);
 }
 
+//= test 9000-9.4-1
 TEST(Paths, PacketsOfAnotherPathSayNothingAboutThisOne) {
     Sender sender;
     sender.sample(milliseconds(10));

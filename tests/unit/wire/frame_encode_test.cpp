@@ -119,6 +119,7 @@ TEST(EncodeAck, WritesAllRangesWhenTheyFit) {
               "ACK 20 100 3 [18-20 13-16 6-6] no 0 0 0");
 }
 
+//= test 9000-19.3-1
 TEST(EncodeAck, KeepsTheHighestRangesAndTheEcnCountsInLittleRoom) {
     std::vector<Interval> ranges;
     for (std::uint64_t i = 0; i < 100; ++i) ranges.push_back({10 * i, 10 * i + 3});

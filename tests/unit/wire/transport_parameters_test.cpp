@@ -54,6 +54,7 @@ std::vector<std::uint8_t> encoded(const TransportParameters& parameters, Role se
 
 // The decoder refuses duplicates, and here it reads every parameter there is.
 //= test 9000-7.4-2
+//= test 9000-7.4-2
 TEST(TransportParameters, OfAServerComeBackAsTheyWere) {
     const TransportParameters parameters = server_parameters();
     const auto decoded =
