@@ -108,6 +108,8 @@ ApiResult<void> Endpoint::reset(ConnectionHandle connection, StreamId stream, st
 ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream) {
     auto* found = STOQ_TRY(implementation_->find(connection));
     const streams::ReadView view = STOQ_TRY(found->streams().peek(stream));
+    // The end was taken with it: the peer may get credit for another stream.
+    if (view.finished && view.bytes.empty()) implementation_->touch(connection);
     return ReadView{view.bytes, view.finished};
 }
 
