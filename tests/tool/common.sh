@@ -59,7 +59,7 @@ start_server() {
 expect() {
     local wanted=$1 text=$2 code=0
     shift 2
-    timeout 60 "$stoq" "$@" > "$work/last.out" 2> "$work/last.err" || code=$?
+    timeout "${STOQ_TEST_LIMIT:-60}" "$stoq" "$@" > "$work/last.out" 2> "$work/last.err" || code=$?
     if ((code != wanted)); then
         fail "stoq $*: exit code $code instead of $wanted: $(cat "$work/last.err")"
     elif ! cat "$work/last.out" "$work/last.err" | grep -q -E -e "$text"; then

@@ -77,11 +77,15 @@ for _ in $(seq 2000); do
     [[ -s $work/root/.sent.part ]] && break
     sleep 0.005
 done
-expect 10 'somebody' put "$work/large" "stoq://$address/sent" --pin "$pin"
 kill -INT "$client"
 wait "$client" && fail "an interrupted put ends with 0"
 expect 0 '^RESULT bytes=[1-9]' put "$work/large" "stoq://$address/sent" --pin "$pin"
 same "$work/large" "$work/root/sent"
+# A part that somebody else is writing is left alone.
+exec 9> "$work/root/.held.part"
+flock --nonblock 9 || fail "the part cannot be locked"
+expect 10 'somebody' put "$work/in.300" "stoq://$address/held" --pin "$pin"
+exec 9>&-
 rm -f "$work/large" "$work/root/large" "$work/root/sent"
 
 # The certificate as its own authority, with the right name and with a wrong one; an Ed25519 server.
