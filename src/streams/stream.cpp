@@ -16,6 +16,10 @@ void StreamPool::give_back(std::unique_ptr<Stream> stream) {
     // Data goes back to its pool now; the rest is set when the record is used again.
     stream->send.open(StreamId(), 0);
     stream->receive.open(ReceiveWindow());
+    // A connection that ends with work to do takes its queues with it: nobody unlinks what stood
+    // in them, and a record that believes it is queued would never be queued again.
+    stream->control_link = stream->notice_link = stream->repair_link = {};
+    stream->ready_link = stream->borrowed_link = stream->writer_link = {};
     free_.push_back(std::move(stream));
 }
 

@@ -20,6 +20,38 @@ StreamSettings small_buffers() {
     return settings;
 }
 
+// The records of streams are shared: what one connection left undone must not reach the next.
+TEST(StreamSetApplication, RecordOfAConnectionThatEndedWithWorkToDoSendsInTheNextOne) {
+    constexpr PeerLimits kWide{.max_data = 10'000,
+                               .max_stream_data_bidi_local = 10'000,
+                               .max_stream_data_bidi_remote = 10'000,
+                               .max_stream_data_uni = 10'000,
+                               .max_streams_bidi = 10,
+                               .max_streams_uni = 10};
+    StreamResources resources(1 << 20);
+    {
+        StreamSet ended(Role::kClient, small_buffers(), resources);
+        ended.set_peer_limits(kWide);
+        const StreamId id = *ended.open(kBoth);
+        // More than the buffer takes, so that it waits in every queue there is.
+        ASSERT_EQ(*ended.write(id, pattern(0, 2000)), 1000u);
+        ASSERT_TRUE(ended.stop_sending(id, 1));
+        ASSERT_TRUE(ended.has_pending());
+    }
+    StreamSet next(Role::kClient, small_buffers(), resources);
+    next.set_peer_limits(kWide);
+    const StreamId id = *next.open(kBoth);
+    ASSERT_EQ(*next.write(id, pattern(0, 10)), 10u);
+    EXPECT_TRUE(next.has_pending());
+    ASSERT_TRUE(next.stop_sending(id, 1));
+    std::vector<std::uint8_t> room(100);
+    wire::PayloadWriter writer(room);
+    EXPECT_TRUE(next.write_control_frames(writer));
+    EXPECT_EQ(writer.records().size(), 1u);
+    EXPECT_TRUE(next.write_stream_frames(writer));
+    EXPECT_EQ(writer.records().size(), 2u);
+}
+
 TEST(StreamSetApplication, RequestAndResponse) {
     StreamPair pair;
     const StreamId id = *pair.client.open(kBoth);
