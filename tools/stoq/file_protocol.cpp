@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -37,8 +38,9 @@ std::string_view take_word(std::string_view& line) {
 }
 
 bool to_number(std::string_view word, std::uint64_t& out) {
-    const char* const last = word.data() + word.size();
-    const auto [end, error] = std::from_chars(word.data(), last, out);
+    const char* const first = std::to_address(word.begin());
+    const char* const last = std::to_address(word.end());
+    const auto [end, error] = std::from_chars(first, last, out);
     // Files larger than a signed 64-bit offset do not exist.
     return error == std::errc{} && end == last && out <= INT64_MAX;
 }

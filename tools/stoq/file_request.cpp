@@ -191,7 +191,7 @@ void FileRequest::answer_file_error(int error) {
     }
 }
 
-void FileRequest::answer(Response response) {
+void FileRequest::answer(const Response& response) {
     const bool good = response.status == Status::kOk;
     log(good ? "ok" : response.text);
     if (!good) {

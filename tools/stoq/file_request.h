@@ -50,7 +50,7 @@ private:
     void on_line();
     void begin_get(const Request& request);
     void begin_put(const Request& request);
-    void answer(Response response);
+    void answer(const Response& response);
     void answer_file_error(int error);
     void queue(const std::string& text);
     void send();
