@@ -48,6 +48,12 @@ public:
         return place.generation == handle.generation && place.object ? &*place.object : nullptr;
     }
 
+    // The handle of the object that lives in place `index`, if one does.
+    std::optional<SlabHandle> handle_at(std::uint32_t index) const {
+        if (index >= places_.size() || !places_[index].object) return std::nullopt;
+        return SlabHandle{index, places_[index].generation};
+    }
+
     void erase(SlabHandle handle) {
         STOQ_CHECK(find(handle) != nullptr);
         Place& place = places_[handle.index];

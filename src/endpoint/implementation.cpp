@@ -102,8 +102,6 @@ SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection>
     const SlabHandle handle = connections_.emplace();
     Entry& entry = *connections_.find(handle);
     entry.connection = std::move(connection);
-    if (generations_.size() <= handle.index) generations_.resize(handle.index + 1);
-    generations_[handle.index] = handle.generation;
     table_.add(id, handle);
     return handle;
 }
@@ -212,11 +210,10 @@ void Endpoint::Implementation::on_timeout(Instant now) {
     while (timers_.earliest() <= now_) {
         const std::uint32_t index = timers_.earliest_key();
         timers_.set(index, kNever);
-        const SlabHandle handle{index, generations_[index]};
-        Entry* entry = connections_.find(handle);
-        if (entry == nullptr) continue;
-        entry->connection->on_timeout(now_);
-        after_activity(handle);
+        const auto handle = connections_.handle_at(index);
+        if (!handle) continue;
+        connections_.find(*handle)->connection->on_timeout(now_);
+        after_activity(*handle);
     }
 }
 

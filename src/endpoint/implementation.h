@@ -109,7 +109,6 @@ private:
     Ring<SlabHandle> transmit_queue_;
     Ring<SlabHandle> event_queue_;
     Ring<SlabHandle> settle_queue_;
-    std::vector<std::uint32_t> generations_;  // of the slab places that have a timer
     std::optional<Server> server_;
     ClientContext client_;
     observe::EndpointCounters counters_;

@@ -49,6 +49,10 @@ TEST(Slab, StaleHandleFindsNothingAfterReuse) {
     EXPECT_EQ(*slab.find(second), 2);
     EXPECT_EQ(slab.find(SlabHandle{}), nullptr);
     EXPECT_EQ(slab.find(SlabHandle{77, 1}), nullptr);
+    EXPECT_EQ(slab.handle_at(second.index), second);
+    EXPECT_EQ(slab.handle_at(77), std::nullopt);
+    slab.erase(second);
+    EXPECT_EQ(slab.handle_at(second.index), std::nullopt);
 }
 
 TEST(Slab, ForEachMayEraseWhatItVisits) {
