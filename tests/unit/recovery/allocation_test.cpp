@@ -1,46 +1,15 @@
 // The steady state allocates nothing: sending, acknowledging, losing, and tracking what arrives.
-#include <cstdlib>
-#include <new>
 
 #include <gtest/gtest.h>
 
 #include "recovery/ack_tracker.h"
 #include "recovery_harness.h"
-
-namespace {
-
-std::uint64_t allocation_count = 0;
-
-void* counted(std::size_t size) {
-    ++allocation_count;
-    void* const memory = std::malloc(size == 0 ? 1 : size);
-    if (memory == nullptr) std::abort();
-    return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return counted(size);
-}
-void* operator new[](std::size_t size) {
-    return counted(size);
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
+#include "support/counting_allocator.h"
 
 namespace stoq::recovery {
 namespace {
+
+using test::allocation_count;
 
 // Trains of 44 packets over a link that loses one packet in each, half a window in flight.
 class Transfer {
@@ -95,9 +64,9 @@ private:
 TEST(RecoveryAllocation, SteadyStateWithLossesAllocatesNothing) {
     Transfer transfer;
     for (int i = 0; i < 2000; ++i) transfer.train();
-    const std::uint64_t before = allocation_count;
+    const std::uint64_t before = allocation_count.load();
     for (int i = 0; i < 10'000; ++i) transfer.train();
-    EXPECT_EQ(allocation_count, before);
+    EXPECT_EQ(allocation_count.load(), before);
     EXPECT_EQ(transfer.lost(), 12'000u);
     EXPECT_EQ(transfer.acked(), 12'000u * 43);
 }

@@ -1,46 +1,14 @@
 // The steady state allocates nothing, on either side.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include <gtest/gtest.h>
 
+#include "support/counting_allocator.h"
 #include "support/stream_link.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocation_count{0};
-
-void* counted(std::size_t size) {
-    allocation_count.fetch_add(1, std::memory_order_relaxed);
-    void* const memory = std::malloc(size == 0 ? 1 : size);
-    if (memory == nullptr) std::abort();
-    return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return counted(size);
-}
-void* operator new[](std::size_t size) {
-    return counted(size);
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace stoq::streams {
 namespace {
+
+using test::allocation_count;
 
 constexpr std::size_t kPacketSize = 1400;
 constexpr std::size_t kBatch = 16;
