@@ -66,8 +66,6 @@ public:
     bool take_established() { return std::exchange(status_.tell_established, false); }
     // A datagram that this connection could not open ended in the peer's reset token.
     void on_stateless_reset(Instant now);
-    // Server: the first datagram could not be opened, and there will be no other.
-    void abandon(Instant now) { vanish(CloseKind::kHandshakeTimeout, now); }
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
     std::uint32_t reset_tokens_version() const { return status_.reset_tokens_version; }
     std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }

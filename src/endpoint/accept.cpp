@@ -1,4 +1,5 @@
 // How a client's first Initial becomes a connection, or does not.
+#include "endpoint/first_initial.h"
 #include "endpoint/implementation.h"
 
 namespace stoq {
@@ -52,6 +53,10 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
 void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
                                       const wire::ProtectedPacket& packet,
                                       const std::optional<endpoint::AddressToken>& token) {
+    // What cannot be opened makes no connection, and costs no TLS session: its connection IDs are
+    // anybody's words, and one that was damaged on the way would keep the client's undamaged
+    // packets from being answered.
+    if (!endpoint::is_intact(packet)) return drop(DropReason::kDecryptionFailed, datagram);
     connection::ConnectionConfig made;
     made.role = Role::kServer;
     made.settings = server_->settings;
@@ -69,13 +74,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     made.sink = sink_;
     auto connection = connection::Connection::create(made, shared_, now_);
     if (!connection) return drop(DropReason::kTooManyConnections, datagram);
-    // What cannot be opened makes no connection: its connection IDs are anybody's words, and one
-    // that was damaged on the way would keep the client's undamaged packets from being answered.
     (*connection)->receive({&datagram, 1}, now_);
-    if ((*connection)->counters().packets_received == 0) {
-        (*connection)->abandon(now_);
-        return drop(DropReason::kDecryptionFailed, datagram);
-    }
     const SlabHandle handle = add(std::move(*connection));
     table_.add(packet.destination, handle);
     ++counters_.connections_accepted;

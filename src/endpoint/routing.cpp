@@ -65,8 +65,9 @@ void Endpoint::Implementation::receive_unrouted(ReceivedDatagram& datagram) {
 
 void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram) {
     if (!server_) return drop(DropReason::kUnknownConnection, datagram);
-    auto packet =
-        wire::decode_packet(datagram.data, generator_.length(), wire::FixedBit::kMayBeClear);
+    const auto fixed_bit =
+        server_->settings.grease_quic_bit ? wire::FixedBit::kMayBeClear : wire::FixedBit::kRequired;
+    auto packet = wire::decode_packet(datagram.data, generator_.length(), fixed_bit);
     if (!packet) return drop(packet.error(), datagram);
     if (const auto* unknown = std::get_if<wire::UnsupportedVersionPacket>(&*packet)) {
         //= 9000-5.2.2-3

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "connection/packet_builder.h"
+#include "endpoint/first_initial.h"
 #include "protection/initial_keys.h"
-#include "protection/open.h"
 #include "protection/retry_integrity.h"
 #include "wire/frame_encode.h"
 #include "wire/stateless_reset.h"
@@ -13,16 +13,6 @@ namespace stoq::endpoint {
 namespace {
 
 constexpr protection::KeyParameters kInitialKeys{.suite = crypto::CipherSuite::kAes128GcmSha256};
-
-// Whether a client's first Initial arrived as it was sent. Changes the packet.
-bool is_intact(const wire::ProtectedPacket& packet, const crypto::Secret& client_secret) {
-    auto keys = protection::make_packet_keys(kInitialKeys, crypto::Direction::kOpen, client_secret);
-    protection::PacketToOpen to_open = protection::packet_to_open(packet);
-    protection::remove_header_protection(*keys.header, {&to_open, 1});
-    protection::expand_packet_numbers({&to_open, 1}, PacketNumber(0));
-    protection::open(keys.payload, {&to_open, 1});
-    return to_open.opened.has_value();
-}
 
 }  // namespace
 
@@ -83,8 +73,7 @@ bool StatelessReplies::refuse(const ReceivedDatagram& datagram, const wire::Prot
                               TransportErrorCode code) {
     // A token that was damaged on the way is no reason to close: only what is valid otherwise is
     // refused (RFC 9000 section 8.1.2).
-    const auto secrets = protection::derive_initial_secrets(packet.destination.view());
-    Reply* reply = is_intact(packet, secrets.client) ? prepare(datagram) : nullptr;
+    Reply* reply = is_intact(packet) ? prepare(datagram) : nullptr;
     if (reply == nullptr) return false;
     // Our source ID does not matter: there will be no connection behind it.
     auto builder =
@@ -102,6 +91,7 @@ bool StatelessReplies::refuse(const ReceivedDatagram& datagram, const wire::Prot
     if (!wire::encode(builder->payload().bytes(), frame)) return commit(0);
     const protection::PacketToSeal to_seal = builder->finish();
     const std::size_t length = builder->length();
+    const auto secrets = protection::derive_initial_secrets(packet.destination.view());
     auto keys =
         protection::make_packet_keys(kInitialKeys, crypto::Direction::kSeal, secrets.server);
     protection::seal(keys, {&to_seal, 1});

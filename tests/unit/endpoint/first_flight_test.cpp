@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "connection/packet_builder.h"
+#include "observe/counters.h"
 #include "protection/keyring.h"
 #include "protection/retry_integrity.h"
 #include "stoq/endpoint.h"
@@ -411,6 +412,29 @@ TEST_F(FirstFlight, InitialInASmallDatagramIsDroppedAndTheRealOneStillAccepted) 
     EXPECT_EQ(server_->statistics().connections_now, 0u);
     deliver(*server_, first_);
     EXPECT_EQ(server_->statistics().connections_now, 1u);
+}
+
+// Neither noise behind a good header nor damage anywhere in the packet makes a connection, not even
+// one that is given up at once, and nothing is answered. The packet itself is accepted afterwards.
+TEST_F(FirstFlight, InitialThatDoesNotOpenMakesNoConnection) {
+    start();
+    observe::CountingSink sink;
+    server_->set_event_sink(&sink);
+    Datagram noise = first_.front();
+    for (std::size_t i = noise.size() / 2; i < noise.size(); ++i) noise[i] ^= 0x5a;
+    deliver(*server_, {noise});
+    for (std::size_t at = 0; at < first_.front().size(); at += 7) {
+        Datagram damaged = first_.front();
+        damaged[at] ^= 0x04;
+        deliver(*server_, {damaged});
+    }
+    EXPECT_TRUE(drain(*server_).empty());
+    EXPECT_EQ(sink.count<observe::ConnectionStarted>(), 0u);
+    EXPECT_GE(sink.dropped()[DropReason::kDecryptionFailed], 150u);
+    EXPECT_EQ(server_->statistics().connections_now, 0u);
+    deliver(*server_, first_);
+    EXPECT_EQ(sink.count<observe::ConnectionStarted>(), 1u);
+    EXPECT_FALSE(drain(*server_).empty());
 }
 
 //= test 9000-5.2.2-3

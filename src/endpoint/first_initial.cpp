@@ -1,0 +1,24 @@
+#include "endpoint/first_initial.h"
+
+#include <vector>
+
+#include "protection/initial_keys.h"
+#include "protection/open.h"
+
+namespace stoq::endpoint {
+
+bool is_intact(const wire::ProtectedPacket& packet) {
+    const auto secrets = protection::derive_initial_secrets(packet.destination.view());
+    auto keys = protection::make_packet_keys({.suite = crypto::CipherSuite::kAes128GcmSha256},
+                                             crypto::Direction::kOpen, secrets.client);
+    // A copy, because opening decrypts in place and the connection wants to open it as well.
+    std::vector<std::uint8_t> bytes(packet.bytes.begin(), packet.bytes.end());
+    protection::PacketToOpen to_open = protection::packet_to_open(packet);
+    to_open.packet = bytes;
+    protection::remove_header_protection(*keys.header, {&to_open, 1});
+    protection::expand_packet_numbers({&to_open, 1}, PacketNumber(0));
+    protection::open(keys.payload, {&to_open, 1});
+    return to_open.opened.has_value();
+}
+
+}  // namespace stoq::endpoint
