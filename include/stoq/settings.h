@@ -70,8 +70,9 @@ struct EndpointSettings {
     // Length of the connection IDs that we issue, 4 to 20 bytes.
     std::uint8_t connection_id_length = 8;
     std::size_t max_connections = 100'000;
-    // Server: handshakes in progress whose client address is not validated. From half of it on,
-    // kUnderLoad answers with Retry; beyond it, Initials are dropped.
+    // Server: connections whose client address is not validated, those that failed and have yet to
+    // be forgotten included. From half of it on, kUnderLoad answers with Retry; beyond it, Initials
+    // are dropped.
     std::size_t max_half_open = 1'000;
     RetryPolicy retry = RetryPolicy::kUnderLoad;
     // Lifetimes of address validation tokens.

@@ -139,8 +139,8 @@ void Endpoint::Implementation::update_table(SlabHandle handle, Entry& entry) {
 
 void Endpoint::Implementation::update_half_open(Entry& entry) {
     const connection::Connection& connection = *entry.connection;
-    const bool half_open = connection.role() == Role::kServer && connection.is_open() &&
-                           !connection.is_established() && !connection.address_validated();
+    // Also while it closes: handshakes that fail by the client's own doing are no way around Retry.
+    const bool half_open = connection.role() == Role::kServer && !connection.address_validated();
     if (half_open == entry.half_open) return;
     entry.half_open = half_open;
     half_open ? ++half_open_ : --half_open_;

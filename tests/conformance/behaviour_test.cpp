@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "conformance/sandbox.h"
-#include "protection/initial_keys.h"
+#include "support/forged_initial.h"
 #include "wire/frame_encode.h"
 
 namespace stoq::test {
@@ -175,37 +175,18 @@ TEST(Conformance, UnknownVersionIsAnsweredWithVersionNegotiation) {
     EXPECT_FALSE(sandbox.victim().transmit(slot, sandbox.now()));
 }
 
-// An Initial of a client that does not exist: anybody can make one.
-Sandbox::Datagram forged_initial(RandomSource& random) {
-    std::array<std::uint8_t, 16> ids;
-    random.fill(ids);
-    Sandbox::Datagram datagram(1200);
-    auto packet = connection::PacketBuilder::begin(
-        datagram, {.level = EncryptionLevel::kInitial,
-                   .destination = *wire::ConnectionId::from(ByteView(ids).first(8)),
-                   .source = *wire::ConnectionId::from(ByteView(ids).last(8)),
-                   .token = {},
-                   .number = PacketNumber(0),
-                   .largest_acknowledged = {}});
-    EXPECT_TRUE(wire::encode(packet->payload().bytes(), wire::PingFrame{}));
-    packet->pad_to(datagram.size());
-    const protection::PacketToSeal to_seal = packet->finish();
-    auto keys = protection::make_packet_keys(
-        {}, crypto::Direction::kSeal,
-        protection::derive_initial_secrets(ByteView(ids).first(8)).client);
-    protection::seal(keys, {&to_seal, 1});
-    return datagram;
-}
-
 TEST(Conformance, FloodOfForgedInitialsLeavesMemoryBoundedAndTheConnectionAlive) {
     Sandbox sandbox(Role::kServer);
     ASSERT_TRUE(sandbox.ready());
     constexpr std::uint64_t kSeed = 5;
     SCOPED_TRACE(testing::Message() << "seed " << kSeed);
     SeededRandom random(kSeed);
+    constexpr std::array<std::uint8_t, 1> kPing{0x01};
     std::vector<std::uint8_t> memory(65507);
     for (int i = 0; i < 5'000; ++i) {
-        sandbox.receive(forged_initial(random), parse_address("198.51.100.7:7"));
+        sandbox.receive(
+            forge_initial({random_connection_id(random), random_connection_id(random), 0, kPing}),
+            parse_address("198.51.100.7:7"));
         TransmitSlot slot;
         slot.buffer = memory;
         while (sandbox.victim().transmit(slot, sandbox.now())) {
