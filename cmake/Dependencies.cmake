@@ -1,4 +1,4 @@
-# What the library links: OpenSSL, and intel-ipsec-mb where there is one.
+# What the library links: OpenSSL, liboqs for Falcon, and intel-ipsec-mb where there is one.
 #
 # The system's packages come first. Where they are too old, tools/dev/setup.sh (`make setup`) has put
 # newer ones into a cache outside the tree and left their prefixes in prefixes.cmake there.
@@ -92,9 +92,61 @@ if(STOQ_WITH_IPSEC_MB)
     endif()
 endif()
 
+# --- liboqs: oqs::oqs ----------------------------------------------------------------------------
+
+option(STOQ_WITH_FALCON "Falcon signatures, with liboqs" ON)
+
+set(STOQ_LIBOQS_LEAST 0.12)
+
+# Sets `result` to whether a liboqs with all of Falcon was found; then STOQ_LIBOQS_LIBRARY and
+# STOQ_LIBOQS_INCLUDE_DIR name it.
+function(stoq_find_liboqs result)
+    set(${result} OFF PARENT_SCOPE)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(STOQ_SYSTEM_LIBOQS QUIET "liboqs>=${STOQ_LIBOQS_LEAST}")
+    endif()
+    if(STOQ_SYSTEM_LIBOQS_FOUND)
+        set(hints HINTS ${STOQ_SYSTEM_LIBOQS_INCLUDE_DIRS} ${STOQ_SYSTEM_LIBOQS_LIBRARY_DIRS})
+    else()
+        set(hints HINTS ${STOQ_LIBOQS_ROOT} PATH_SUFFIXES include lib)
+    endif()
+    find_path(STOQ_LIBOQS_INCLUDE_DIR oqs/oqs.h ${hints})
+    find_library(STOQ_LIBOQS_LIBRARY NAMES oqs ${hints})
+    mark_as_advanced(STOQ_LIBOQS_INCLUDE_DIR STOQ_LIBOQS_LIBRARY)
+    if(NOT STOQ_LIBOQS_INCLUDE_DIR OR NOT STOQ_LIBOQS_LIBRARY)
+        return()
+    endif()
+    file(STRINGS "${STOQ_LIBOQS_INCLUDE_DIR}/oqs/oqsconfig.h" has_falcon
+        REGEX "^#define OQS_ENABLE_SIG_falcon_(padded_)?(512|1024) ")
+    list(LENGTH has_falcon kinds)
+    if(kinds EQUAL 4)
+        set(${result} ON PARENT_SCOPE)
+    endif()
+endfunction()
+
+if(STOQ_WITH_FALCON)
+    stoq_find_liboqs(STOQ_HAVE_LIBOQS)
+    if(NOT STOQ_HAVE_LIBOQS)
+        message(FATAL_ERROR "STOQ needs liboqs >= ${STOQ_LIBOQS_LEAST} with Falcon-512 and Falcon-1024, plain and padded.\n"
+            "`make setup` builds one into ${_stoq_cache};\n"
+            "or name one of your own with -DSTOQ_LIBOQS_ROOT=<prefix>;\n"
+            "or build without Falcon: -DSTOQ_WITH_FALCON=OFF (then no peer can be authenticated post-quantum with it).")
+    endif()
+    add_library(oqs::oqs UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(oqs::oqs PROPERTIES
+        IMPORTED_LOCATION "${STOQ_LIBOQS_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${STOQ_LIBOQS_INCLUDE_DIR}"
+        INTERFACE_LINK_LIBRARIES "OpenSSL::Crypto;Threads::Threads;m")
+endif()
+
 message(STATUS "STOQ: OpenSSL ${OPENSSL_VERSION} (${OPENSSL_SSL_LIBRARY})")
 if(STOQ_HAVE_IPSEC_MB)
     message(STATUS "STOQ: intel-ipsec-mb (${IPSEC_MB_LIBRARY})")
 else()
     message(STATUS "STOQ: no intel-ipsec-mb; packets are protected by OpenSSL alone")
+endif()
+if(STOQ_WITH_FALCON)
+    message(STATUS "STOQ: liboqs (${STOQ_LIBOQS_LIBRARY})")
+else()
+    message(STATUS "STOQ: without Falcon")
 endif()

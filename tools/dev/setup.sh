@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what STOQ is built from. Usage: tools/dev/setup.sh [--refresh] [group...]
 #
-#   build    compiler, CMake, OpenSSL >= 3.5, intel-ipsec-mb >= 2.0 (the default group)
+#   build    compiler, CMake, OpenSSL >= 3.5, liboqs, intel-ipsec-mb >= 2.0 (the default group)
 #   test     build, and GoogleTest and RapidCheck
 #   bench    build, and google-benchmark
 #   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer
@@ -13,11 +13,17 @@
 # unpacked, into ${STOQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/stoq}. apt checks every archive
 # against the archive's signed index; it runs with lists and state of its own, so that the machine's
 # lists, sources and packages stay as they were. --refresh looks for newer ones than the cache holds.
+#
+# No distribution packages liboqs. Where pkg-config finds none, the source that a crate carries is
+# fetched with cargo, checked against a checksum, and built with Falcon alone into the same cache.
 set -euo pipefail
 
 readonly cache="${STOQ_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/stoq}"
 readonly donor=trixie # the release whose OpenSSL and ipsec-mb an older one borrows
 readonly openssl_least=3.5 ipsec_mb_least=2.0
+readonly liboqs_least=0.12 liboqs_version=0.13.0 liboqs_crate=oqs-sys liboqs_crate_version=0.11.0+liboqs-0.13.0
+readonly liboqs_crate_sha256=ac6d66ee528a895ce5cc08851698d109c5d7ee5d7a0b3b40d61550eda91e414f
+readonly liboqs_algorithms="SIG_falcon_512;SIG_falcon_1024;SIG_falcon_padded_512;SIG_falcon_padded_1024"
 readonly lock_wait="DPkg::Lock::Timeout=600"
 
 scratch=""
@@ -266,6 +272,58 @@ unpack_ipsec_mb() {
     echo "$version" >"$prefix/.complete"
 }
 
+# --- liboqs --------------------------------------------------------------------------------------
+
+provide_liboqs() {
+    local prefix=$cache/liboqs-$liboqs_version
+    if system_has liboqs $liboqs_least; then
+        say "liboqs: the system's $(pkg-config --modversion liboqs)"
+    elif [ "$(cat "$prefix/.complete" 2>/dev/null)" = "$liboqs_crate_sha256" ]; then
+        say "liboqs: $prefix"
+    else
+        build_liboqs "$prefix"
+    fi
+}
+
+# Debian 12 has an older cargo under that name, which cannot read the registry of today.
+provide_cargo() {
+    command -v cargo >/dev/null && return
+    if [ -n "$(offered cargo-web)" ]; then install_packages cargo-web; else install_packages cargo; fi
+}
+
+build_liboqs() (
+    local prefix=$1 work=$scratch/liboqs started=$SECONDS crate
+    provide_cargo
+    mkdir -p "$work/fetch/src" "$work/source"
+    printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = { version = "=%s", default-features = false }\n' \
+        "$liboqs_crate" "${liboqs_crate_version%+*}" >"$work/fetch/Cargo.toml"
+    : >"$work/fetch/src/lib.rs"
+    say "liboqs: fetching the crate $liboqs_crate $liboqs_crate_version"
+    # A home of its own, so that the crate is downloaded and its place is known; the user's
+    # configuration still counts, for mirrors and proxies.
+    mkdir -p "$work/cargo"
+    for crate in "${CARGO_HOME:-$HOME/.cargo}"/config{,.toml}; do
+        [ ! -e "$crate" ] || cp "$crate" "$work/cargo/"
+    done
+    cd "$work/fetch"
+    logged "$work/fetch.log" env CARGO_HOME="$work/cargo" RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" cargo fetch
+    crate=$(find "$work/cargo/registry/cache" -name "$liboqs_crate-$liboqs_crate_version.crate")
+    [ -n "$crate" ] || die "cargo fetched no $liboqs_crate-$liboqs_crate_version.crate"
+    echo "$liboqs_crate_sha256  $crate" | sha256sum --check --quiet - ||
+        die "$liboqs_crate-$liboqs_crate_version.crate is not the file whose checksum this script knows"
+    tar -xzf "$crate" -C "$work/source" --strip-components=1
+    say "liboqs: building $liboqs_version with Falcon alone into $prefix (half a minute on two cores)"
+    rm -rf "$prefix"
+    # DIST_BUILD: the code for AVX2 is chosen at run time, so that the archive runs on every machine.
+    logged "$work/configure.log" cmake -S "$work/source/liboqs" -B "$work/build" -G Ninja \
+        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+        -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF -DOQS_BUILD_ONLY_LIB=ON \
+        -DOQS_DIST_BUILD=ON -DOQS_USE_OPENSSL=OFF -DOQS_MINIMAL_BUILD="$liboqs_algorithms"
+    logged "$work/make.log" cmake --build "$work/build" --target install
+    echo "$liboqs_crate_sha256" >"$prefix/.complete"
+    say "liboqs: $prefix, built in $((SECONDS - started)) s"
+)
+
 # -------------------------------------------------------------------------------------------------
 
 # What cmake/Dependencies.cmake reads where the system's packages are too old.
@@ -275,6 +333,7 @@ write_prefixes() {
         echo "# Written by tools/dev/setup.sh."
         printf 'set(STOQ_OPENSSL_ROOT "%s")\n' "$(cached openssl)"
         printf 'set(STOQ_IPSEC_MB_ROOT "%s")\n' "$(cached ipsec-mb)"
+        printf 'set(STOQ_LIBOQS_ROOT "%s")\n' "$(cached liboqs)"
     } >"$file.new"
     if cmp -s "$file.new" "$file"; then rm "$file.new"; else mv "$file.new" "$file"; fi
 }
@@ -290,7 +349,7 @@ main() {
     done
     [ ${#groups[@]} != 0 ] || groups=(build)
     command -v apt-get >/dev/null || die "this script needs apt. Elsewhere, install a C++23 compiler, CMake >= 3.25,
-OpenSSL >= $openssl_least, fmt, CLI11 and nlohmann-json yourself; then: cmake -B build && cmake --build build"
+OpenSSL >= $openssl_least, liboqs >= $liboqs_least, fmt, CLI11 and nlohmann-json yourself; then: cmake -B build && cmake --build build"
 
     packages=$(for group in "${groups[@]}"; do packages_of "$group"; done | tr ' ' '\n' | sort -u)
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/stoq-setup.XXXXXX")
@@ -302,6 +361,7 @@ OpenSSL >= $openssl_least, fmt, CLI11 and nlohmann-json yourself; then: cmake -B
     [ "${groups[*]}" = bare ] && return
     provide_openssl
     provide_ipsec_mb
+    provide_liboqs
     write_prefixes
 }
 
