@@ -100,7 +100,20 @@ private:
     std::shared_ptr<const Contents> contents_;
 };
 
-enum class KeyType : std::uint8_t { kP256, kEd25519 };
+// The Falcon kinds are post-quantum; the hybrids hold a signature of each kind to be right. They
+// need a build with liboqs.
+enum class KeyType : std::uint8_t {
+    kP256,
+    kEd25519,
+    kFalcon512,
+    kFalcon1024,
+    kFalconPadded512,  // signatures of one fixed length
+    kFalconPadded1024,
+    kP256Falcon512,
+    kP521Falcon1024,
+    kP256FalconPadded512,
+    kP521FalconPadded1024,
+};
 
 struct IdentityRequest {
     KeyType key_type = KeyType::kP256;

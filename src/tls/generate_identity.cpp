@@ -10,19 +10,38 @@ namespace stoq {
 namespace {
 
 using Code = CredentialError::Code;
+using KeyContextHandle = std::unique_ptr<EVP_PKEY_CTX, tls::Freeing<EVP_PKEY_CTX_free>>;
 using NameHandle = std::unique_ptr<GENERAL_NAME, tls::Freeing<GENERAL_NAME_free>>;
 using NamesHandle = std::unique_ptr<GENERAL_NAMES, tls::Freeing<GENERAL_NAMES_free>>;
 using ExtensionHandle = std::unique_ptr<X509_EXTENSION, tls::Freeing<X509_EXTENSION_free>>;
 using NumberHandle = std::unique_ptr<BIGNUM, tls::Freeing<BN_free>>;
 
-tls::KeyHandle generate_key(const tls::Library& library, KeyType type) {
+const char* name_of(KeyType type) {
     switch (type) {
-        case KeyType::kP256:
-            return tls::KeyHandle(EVP_PKEY_Q_keygen(library.get(), nullptr, "EC", "P-256"));
-        case KeyType::kEd25519:
-            return tls::KeyHandle(EVP_PKEY_Q_keygen(library.get(), nullptr, "ED25519"));
+        case KeyType::kP256: return "EC";
+        case KeyType::kEd25519: return "ED25519";
+        case KeyType::kFalcon512: return "falcon512";
+        case KeyType::kFalcon1024: return "falcon1024";
+        case KeyType::kFalconPadded512: return "falconpadded512";
+        case KeyType::kFalconPadded1024: return "falconpadded1024";
+        case KeyType::kP256Falcon512: return "p256_falcon512";
+        case KeyType::kP521Falcon1024: return "p521_falcon1024";
+        case KeyType::kP256FalconPadded512: return "p256_falconpadded512";
+        case KeyType::kP521FalconPadded1024: return "p521_falconpadded1024";
     }
     std::unreachable();
+}
+
+tls::KeyHandle generate_key(const tls::Library& library, KeyType type) {
+    const KeyContextHandle context(
+        EVP_PKEY_CTX_new_from_name(library.get(), name_of(type), nullptr));
+    EVP_PKEY* key = nullptr;
+    if (!context || EVP_PKEY_keygen_init(context.get()) != 1 ||
+        (type == KeyType::kP256 && EVP_PKEY_CTX_set_group_name(context.get(), "P-256") != 1) ||
+        EVP_PKEY_generate(context.get(), &key) != 1) {
+        return nullptr;
+    }
+    return tls::KeyHandle(key);
 }
 
 // Null unless `name` is a DNS name or an IP address literal.

@@ -4,11 +4,31 @@
 
 #include "base/check.h"
 
+#if STOQ_WITH_FALCON
+#include "falcon/provider.h"
+#endif
+
 namespace stoq::tls {
+namespace {
+
+ProviderHandle load_falcon([[maybe_unused]] OSSL_LIB_CTX* context) {
+#if STOQ_WITH_FALCON
+    if (context && OSSL_PROVIDER_add_builtin(context, falcon::kProviderName,
+                                             falcon::initialize_provider) == 1) {
+        return ProviderHandle(OSSL_PROVIDER_load(context, falcon::kProviderName));
+    }
+#endif
+    return nullptr;
+}
+
+}  // namespace
+
+const bool kHasFalcon = STOQ_WITH_FALCON;
 
 Library::Library()
     : context_(OSSL_LIB_CTX_new()),
-      default_provider_(context_ ? OSSL_PROVIDER_load(context_.get(), "default") : nullptr) {}
+      default_provider_(context_ ? OSSL_PROVIDER_load(context_.get(), "default") : nullptr),
+      falcon_provider_(load_falcon(context_.get())) {}
 
 Sha256Digest sha256(const Library& library, ByteView bytes) {
     Sha256Digest digest{};

@@ -12,17 +12,23 @@
 
 namespace stoq::tls {
 
+// Whether this build can sign and verify with Falcon (STOQ_WITH_FALCON of CMake).
+extern const bool kHasFalcon;
+
 class Library {
 public:
-    // A library whose is_usable() is false could not load OpenSSL's default provider.
+    // A library whose is_usable() is false could not load OpenSSL's default provider, or ours.
     Library();
 
-    bool is_usable() const { return context_ && default_provider_; }
+    bool is_usable() const {
+        return context_ && default_provider_ && (falcon_provider_ || !kHasFalcon);
+    }
     OSSL_LIB_CTX* get() const { return context_.get(); }
 
 private:
     LibraryHandle context_;
     ProviderHandle default_provider_;  // declared later: unloaded first
+    ProviderHandle falcon_provider_;
 };
 
 using Sha256Digest = std::array<std::uint8_t, 32>;

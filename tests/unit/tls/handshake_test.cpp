@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/tls_pair.h"
+#include "tls/library.h"
 
 namespace stoq::tls {
 namespace {
@@ -39,20 +40,35 @@ void expect_equal_secrets(const TlsPair& pair) {
     EXPECT_NE(secret(Direction::kSend), secret(Direction::kReceive));
 }
 
-TEST(TlsHandshake, CompletesWithEachKindOfIdentity) {
+void expect_handshake_signed_with(KeyType type, const char* signature) {
+    SCOPED_TRACE(signature);
+    TlsPair pair;
+    pair.start(client_credentials(type), server_credentials(type));
+    pair.run();
+    expect_complete(pair);
+    expect_equal_secrets(pair);
+    EXPECT_EQ(pair.client.session->info().signature, signature);
+    EXPECT_EQ(pair.server.session->info().signature, signature);
+}
+
+TEST(TlsHandshake, CompletesWithEachClassicalKindOfIdentity) {
+    expect_handshake_signed_with(KeyType::kP256, "ecdsa_secp256r1_sha256");
+    expect_handshake_signed_with(KeyType::kEd25519, "ed25519");
+}
+
+TEST(TlsHandshake, CompletesWithEachFalconKindOfIdentity) {
+    if (!kHasFalcon) GTEST_SKIP() << "built without Falcon";
     const std::pair<KeyType, const char*> kinds[] = {
-        {KeyType::kP256, "ecdsa_secp256r1_sha256"},
-        {KeyType::kEd25519, "ed25519"},
+        {KeyType::kFalcon512, "falcon512"},
+        {KeyType::kFalcon1024, "falcon1024"},
+        {KeyType::kFalconPadded512, "falconpadded512"},
+        {KeyType::kFalconPadded1024, "falconpadded1024"},
+        {KeyType::kP256Falcon512, "p256_falcon512"},
+        {KeyType::kP521Falcon1024, "p521_falcon1024"},
+        {KeyType::kP256FalconPadded512, "p256_falconpadded512"},
+        {KeyType::kP521FalconPadded1024, "p521_falconpadded1024"},
     };
-    for (const auto& [type, signature] : kinds) {
-        TlsPair pair;
-        pair.start(client_credentials(type), server_credentials(type));
-        pair.run();
-        expect_complete(pair);
-        expect_equal_secrets(pair);
-        EXPECT_EQ(pair.client.session->info().signature, signature);
-        EXPECT_EQ(pair.server.session->info().signature, signature);
-    }
+    for (const auto& [type, signature] : kinds) expect_handshake_signed_with(type, signature);
 }
 
 TEST(TlsHandshake, AServerMayHoldIdentitiesOfTwoKinds) {
