@@ -74,7 +74,7 @@ public:
 
 private:
     Packet with_false_token(const wire::ConnectionId& destination,
-                               const wire::ConnectionId& source) {
+                            const wire::ConnectionId& source) {
         constexpr std::array<std::uint8_t, 1> kPing{0x01};
         std::array<std::uint8_t, 30> token;
         random_.fill(token);

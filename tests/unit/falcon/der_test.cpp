@@ -70,12 +70,12 @@ TEST(FalconDer, RefusesWhatIsNotTheOnlyEncoding) {
     constexpr const char* kPrivate[] = {
         "",
         "30 12 020100 3007 0605 2bce0f030b 04 04 04 02 aa",
-        "30 12 020101 3007 0605 2bce0f030b 04 04 04 02 aabb",        // version 2
+        "30 12 020101 3007 0605 2bce0f030b 04 04 04 02 aabb",  // version 2
         "30 12 020100 3007 0605 2bce0f030b 04 04 04 02 aabb 00",
-        "30 14 020100 3007 0605 2bce0f030b 04 04 04 02 aabb a000",   // attributes
-        "30 13 020100 3007 0605 2bce0f030b 04 05 04 02 aabb 00",     // inside the outer string
-        "30 10 020100 3007 0605 2bce0f030b 04 02 aabb",              // no inner string
-        "30 12 020100 3007 0605 2bce0f030b 04 04 04 03 aabb",        // inner one too long
+        "30 14 020100 3007 0605 2bce0f030b 04 04 04 02 aabb a000",  // attributes
+        "30 13 020100 3007 0605 2bce0f030b 04 05 04 02 aabb 00",    // inside the outer string
+        "30 10 020100 3007 0605 2bce0f030b 04 02 aabb",             // no inner string
+        "30 12 020100 3007 0605 2bce0f030b 04 04 04 03 aabb",       // inner one too long
     };
     for (const char* text : kPrivate) {
         EXPECT_FALSE(decode_private_key_info(kAlgorithm, test::from_hex(text))) << text;
