@@ -88,8 +88,8 @@ void Connection::on_frame_acked(const wire::SentFrame& frame, PacketNumberSpace 
         case Kind::kStreamsBlocked: return streams_.on_acked(frame);
         case Kind::kAck: return tracker(space).on_ack_acknowledged(frame.value);
         case Kind::kCrypto: return handshake_.on_acked(frame);
-        case Kind::kNewConnectionId: return local_ids_.on_acked(frame.value);
-        case Kind::kRetireConnectionId: return remote_ids_.on_acked(frame.value);
+        case Kind::kNewConnectionId: return ids_.local.on_acked(frame.value);
+        case Kind::kRetireConnectionId: return ids_.remote.on_acked(frame.value);
         case Kind::kMtuProbe: {
             const path::MtuOutcome outcome =
                 paths_.active().mtu.on_probe_acked(static_cast<std::size_t>(frame.value), now);
@@ -118,8 +118,8 @@ void Connection::on_frame_lost(const wire::SentFrame& frame, Instant now) {
         case Kind::kStreamDataBlocked:
         case Kind::kStreamsBlocked: return streams_.on_lost(frame);
         case Kind::kCrypto: return handshake_.on_lost(frame);
-        case Kind::kNewConnectionId: return local_ids_.on_lost(frame.value);
-        case Kind::kRetireConnectionId: return remote_ids_.on_lost(frame.value);
+        case Kind::kNewConnectionId: return ids_.local.on_lost(frame.value);
+        case Kind::kRetireConnectionId: return ids_.remote.on_lost(frame.value);
         case Kind::kMtuProbe:
             return paths_.active().mtu.on_probe_lost(static_cast<std::size_t>(frame.value), now);
         //= 9000-13.3-3

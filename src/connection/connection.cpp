@@ -104,13 +104,13 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
       controller_(controller_for(config.settings)),
       pacer_(config.settings.initial_datagram_size),
       streams_(config.role, stream_settings(config.settings), shared.streams),
-      local_ids_(config.source_id),
-      remote_ids_(config.settings.active_connection_id_limit),
+      ids_{path::LocalConnectionIds(config.source_id),
+           path::RemoteConnectionIds(config.settings.active_connection_id_limit)},
       paths_(config.role, config.addresses, path_settings(config.settings)) {
     tokens_.initial = config.token;
     //= 9000-7.2-2
     //= 9000-7.2-5
-    remote_ids_.set_handshake_id(config.remote_id);
+    ids_.remote.set_handshake_id(config.remote_id);
     keyring_.install_initial(config.role, config.initial_destination_id.view());
     tracker(PacketNumberSpace::kApplication)
         .set_policy(config.settings.max_ack_delay, config.settings.ack_eliciting_threshold);

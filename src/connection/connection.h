@@ -70,10 +70,10 @@ public:
     std::uint32_t reset_tokens_version() const { return status_.reset_tokens_version; }
     std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }
     std::optional<path::ConnectionIdChange> next_connection_id_change() {
-        return local_ids_.next_change();
+        return ids_.local.next_change();
     }
-    const path::LocalConnectionIds& local_ids() const { return local_ids_; }
-    const path::RemoteConnectionIds& remote_ids() const { return remote_ids_; }
+    const path::LocalConnectionIds& local_ids() const { return ids_.local; }
+    const path::RemoteConnectionIds& remote_ids() const { return ids_.remote; }
     const wire::ConnectionId& initial_destination_id() const {
         return config_.initial_destination_id;
     }
@@ -135,6 +135,13 @@ private:
         bool wants_token = false;
         bool tell_established = false;
         std::uint32_t reset_tokens_version = 0;
+        // Which of its paths recovery means: a new number each time that congestion state starts
+        // anew.
+        std::uint8_t recovery_path = 0;
+    };
+    struct ConnectionIds {
+        path::LocalConnectionIds local;
+        path::RemoteConnectionIds remote;
     };
     // Small frames that belong to nobody else.
     struct PendingFrames {
@@ -280,8 +287,7 @@ private:
     std::unique_ptr<congestion::Controller> controller_;
     congestion::Pacer pacer_;
     streams::StreamSet streams_;
-    path::LocalConnectionIds local_ids_;
-    path::RemoteConnectionIds remote_ids_;
+    ConnectionIds ids_;
     path::PathSet paths_;
     std::optional<wire::TransportParameters> peer_parameters_;
     StoredPackets stored_;
@@ -289,8 +295,6 @@ private:
     Timers timers_;
     Status status_;
     PendingFrames pending_;
-    // Which of its paths recovery means: a new number each time that congestion state starts anew.
-    std::uint8_t recovery_path_ = 0;
 };
 
 }  // namespace stoq::connection

@@ -50,7 +50,7 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     //= 9000-17.2.5.1-3
     //= 9000-17.2.5.2-5
     config_.remote_id = packet.source;
-    remote_ids_.set_handshake_id(packet.source);
+    ids_.remote.set_handshake_id(packet.source);
     keyring_.install_initial(config_.role, packet.source.view());
     // The same handshake bytes go out again, under packet numbers that go on.
     //= 9000-17.2.5.3-1
@@ -70,7 +70,7 @@ void Connection::on_handshake_packet_opened(const wire::ProtectedPacket& packet,
         packet.source != config_.remote_id) {
         //= 9000-7.2-4
         config_.remote_id = packet.source;
-        remote_ids_.set_handshake_id(packet.source);
+        ids_.remote.set_handshake_id(packet.source);
     }
     if (packet.type == wire::PacketType::kHandshake && config_.role == Role::kServer) {
         // Whoever could make this packet has read what was sent to that address (section 8.1).

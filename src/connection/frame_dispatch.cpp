@@ -152,17 +152,17 @@ TransportResult<void> Connection::on_frame(const wire::StreamsBlockedFrame& fram
 
 TransportResult<void> Connection::on_frame(const wire::NewConnectionIdFrame& frame, Arrival&) {
     //= 9000-19.15-3
-    if (const auto* id = remote_ids_.id_of(paths_.active_index()); id != nullptr && id->empty()) {
+    if (const auto* id = ids_.remote.id_of(paths_.active_index()); id != nullptr && id->empty()) {
         return violation(Reason::kUnexpectedForRole, 0x18);
     }
-    STOQ_TRY(remote_ids_.on_new_connection_id(frame));
+    STOQ_TRY(ids_.remote.on_new_connection_id(frame));
     ++status_.reset_tokens_version;
     return {};
 }
 
 TransportResult<void> Connection::on_frame(const wire::RetireConnectionIdFrame& frame,
                                            Arrival& arrival) {
-    return local_ids_.on_retire_connection_id(frame.sequence_number, arrival.destination);
+    return ids_.local.on_retire_connection_id(frame.sequence_number, arrival.destination);
 }
 
 TransportResult<void> Connection::on_frame(const wire::PathChallengeFrame& frame,
@@ -174,7 +174,7 @@ TransportResult<void> Connection::on_frame(const wire::PathChallengeFrame& frame
 
 TransportResult<void> Connection::on_frame(const wire::PathResponseFrame& frame, Arrival& arrival) {
     const path::PathResponseOutcome outcome =
-        paths_.on_path_response(frame.data, validation_input(arrival.now), remote_ids_);
+        paths_.on_path_response(frame.data, validation_input(arrival.now), ids_.remote);
     if (outcome.active_validated) {
         recovery_.set_amplification_limited(false);
         //= 9000-9.3-4

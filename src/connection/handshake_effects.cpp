@@ -78,16 +78,16 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
          .max_stream_data_uni = parameters.initial_max_stream_data_uni,
          .max_streams_bidi = parameters.initial_max_streams_bidi,
          .max_streams_uni = parameters.initial_max_streams_uni});
-    local_ids_.set_peer_limit(parameters.active_connection_id_limit);
+    ids_.local.set_peer_limit(parameters.active_connection_id_limit);
     recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
     const path::MtuOutcome mtu =
         paths_.limit_datagram_size(static_cast<std::size_t>(parameters.max_udp_payload_size));
     if (mtu.changed) on_datagram_size_changed(mtu, now);
     if (parameters.stateless_reset_token) {
-        remote_ids_.set_handshake_reset_token(*parameters.stateless_reset_token);
+        ids_.remote.set_handshake_reset_token(*parameters.stateless_reset_token);
     }
     if (parameters.preferred_address) {
-        remote_ids_.add_preferred_address(parameters.preferred_address->connection_id,
+        ids_.remote.add_preferred_address(parameters.preferred_address->connection_id,
                                           parameters.preferred_address->stateless_reset_token);
     }
     ++status_.reset_tokens_version;
@@ -122,7 +122,7 @@ void Connection::confirm_handshake(Instant now) {
     discard_space(PacketNumberSpace::kInitial, now);
     discard_space(PacketNumberSpace::kHandshake, now);
     paths_.active().mtu.enable();
-    local_ids_.issue(shared_.ids);
+    ids_.local.issue(shared_.ids);
     if (config_.role == Role::kServer) handshake_.release_session();
     observer_.emit(now, observe::ConnectionStateUpdated{
                             .old_state = observe::ConnectionState::kHandshakeComplete,

@@ -200,7 +200,7 @@ void Connection::on_unopened(const protection::PacketToOpen& packet, const Arriv
     if (packet.type != wire::PacketType::kOneRtt) return;
     //= 9000-10.3.1-2
     const auto token = wire::candidate_stateless_reset_token(packet.packet);
-    if (token && remote_ids_.matches_reset_token(*token)) on_stateless_reset(arrival.now);
+    if (token && ids_.remote.matches_reset_token(*token)) on_stateless_reset(arrival.now);
 }
 
 void Connection::process_packet(const protection::OpenedPacket& packet, Arrival& arrival) {
@@ -247,13 +247,13 @@ void Connection::process_packet(const protection::OpenedPacket& packet, Arrival&
 // Finds the path that the datagram came on, and counts its bytes there, once a datagram.
 bool Connection::enter_path(Arrival& arrival) {
     if (arrival.path && arrival.level != EncryptionLevel::kOneRtt) return true;
-    const auto sequence = local_ids_.sequence_of(arrival.destination);
+    const auto sequence = ids_.local.sequence_of(arrival.destination);
     const std::size_t counted = arrival.path && paths_[*arrival.path].amplification.validated()
                                     ? 0
                                     : arrival.datagram_length;
     if (arrival.path && counted == 0) return true;
     arrival.path =
-        paths_.on_datagram(arrival.addresses, counted, sequence.value_or(0), remote_ids_);
+        paths_.on_datagram(arrival.addresses, counted, sequence.value_or(0), ids_.remote);
     return arrival.path.has_value();
 }
 
@@ -301,8 +301,8 @@ void Connection::drop(DropReason reason, std::size_t length, Instant now) {
 void Connection::finish_receiving(Instant now) {
     if (!close_.is_open()) return;
     replay_stored(now);
-    if (status_.confirmed && local_ids_.active_count() < path::LocalConnectionIds::kMaxActive) {
-        local_ids_.issue(shared_.ids);
+    if (status_.confirmed && ids_.local.active_count() < path::LocalConnectionIds::kMaxActive) {
+        ids_.local.issue(shared_.ids);
     }
 }
 

@@ -80,7 +80,7 @@ void Connection::requeue_for_probe(PacketNumberSpace space, Instant now) {
 }
 
 void Connection::on_path_timeout(Instant now) {
-    const path::PathTimeoutOutcome outcome = paths_.on_timeout(validation_input(now), remote_ids_);
+    const path::PathTimeoutOutcome outcome = paths_.on_timeout(validation_input(now), ids_.remote);
     if (outcome.no_path_left) return vanish(CloseKind::kIdleTimeout, now);
     if (outcome.reverted) on_migration(*outcome.reverted, now);
 }
@@ -92,7 +92,7 @@ void Connection::on_migration(const path::Migration& migration, Instant now) {
     if (!migration.keep_congestion_state) {
         //= 9000-9.4-1
         //= 9000-9.4-2
-        recovery_.on_path_changed(++recovery_path_, config_.settings.initial_rtt, now);
+        recovery_.on_path_changed(++status_.recovery_path, config_.settings.initial_rtt, now);
         controller_->reset();
         pacer_ = congestion::Pacer(static_cast<std::uint32_t>(datagram_size()));
     }

@@ -73,8 +73,8 @@ bool Connection::ack_is_due(PacketNumberSpace space, Instant now) const {
 }
 
 bool Connection::has_application_frames() const {
-    return pending_.handshake_done || pending_.new_token || local_ids_.has_frames_to_write() ||
-           remote_ids_.has_frames_to_write() || streams_.has_pending() ||
+    return pending_.handshake_done || pending_.new_token || ids_.local.has_frames_to_write() ||
+           ids_.remote.has_frames_to_write() || streams_.has_pending() ||
            handshake_.has_pending(PacketNumberSpace::kApplication);
 }
 
@@ -91,7 +91,7 @@ bool Connection::has_something_to_send(EncryptionLevel level, bool may_elicit, I
 std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Bytes room,
                                                       path::PathIndex path) {
     const PacketNumberSpace space = space_of(level);
-    const wire::ConnectionId* destination = remote_ids_.id_of(path);
+    const wire::ConnectionId* destination = ids_.remote.id_of(path);
     if (destination == nullptr || !recovery_.has_room(space)) return std::nullopt;
     const bool initial = level == EncryptionLevel::kInitial;
     PacketHeaderFields fields;
@@ -141,8 +141,8 @@ void Connection::write_application_frames(wire::PayloadWriter& writer) {
         writer.record(bare(wire::SentFrameKind::kHandshakeDone));
         pending_.handshake_done = false;
     }
-    if (local_ids_.has_frames_to_write()) local_ids_.write_new_connection_ids(writer);
-    if (remote_ids_.has_frames_to_write()) remote_ids_.write_retire_connection_ids(writer);
+    if (ids_.local.has_frames_to_write()) ids_.local.write_new_connection_ids(writer);
+    if (ids_.remote.has_frames_to_write()) ids_.remote.write_retire_connection_ids(writer);
     if (pending_.new_token && writer.can_record()) {
         const ByteView token{reinterpret_cast<const std::uint8_t*>(tokens_.to_send.data()),
                              tokens_.to_send.size()};
@@ -164,16 +164,17 @@ void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn 
     for (const wire::SentFrame& frame : writer.records()) {
         mtu_probe |= frame.kind == wire::SentFrameKind::kMtuProbe;
     }
-    recovery_.on_packet_sent({.space = space,
-                              .number = packet.number(),
-                              .bytes = static_cast<std::uint32_t>(length),
-                              .ack_eliciting = writer.ack_eliciting(),
-                              .in_flight = writer.in_flight(),
-                              .mtu_probe = mtu_probe,
-                              .ecn = ecn,
-                              .path = path == paths_.active_index() ? recovery_path_ : kOtherPath,
-                              .frames = writer.records()},
-                             now);
+    recovery_.on_packet_sent(
+        {.space = space,
+         .number = packet.number(),
+         .bytes = static_cast<std::uint32_t>(length),
+         .ack_eliciting = writer.ack_eliciting(),
+         .in_flight = writer.in_flight(),
+         .mtu_probe = mtu_probe,
+         .ecn = ecn,
+         .path = path == paths_.active_index() ? status_.recovery_path : kOtherPath,
+         .frames = writer.records()},
+        now);
     paths_[path].ecn.on_packet_sent(space, ecn == Ecn::kEct0);
     if (writer.in_flight()) {
         controller_->on_packet_sent(now, length, recovery_.bytes_in_flight());
@@ -218,7 +219,7 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     std::optional<path::PathIndex> chosen;
     paths_.for_each([&](path::PathIndex index, path::PathState& path) {
         const bool wanted = path.validator.has_challenge_to_write() || !path.responses.empty();
-        if (wanted && path.amplification.allowance() > 0 && remote_ids_.id_of(index) != nullptr) {
+        if (wanted && path.amplification.allowance() > 0 && ids_.remote.id_of(index) != nullptr) {
             chosen = index;
         }
     });

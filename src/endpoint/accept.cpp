@@ -79,7 +79,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     table_.add(packet.destination, handle);
     ++counters_.connections_accepted;
     Entry& entry = *connections_.find(handle);
-    if (!std::exchange(entry.settle_queued, true)) settle_queue_.push_back(handle);
+    if (!std::exchange(entry.settle_queued, true)) queues_.settle.push_back(handle);
     after_activity(handle);
 }
 
@@ -94,7 +94,7 @@ void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
     do {
         token.retry_source_id = new_connection_id();
     } while (token.retry_source_id == packet.destination);
-    const std::string sealed = tokens_.seal(token, random_);
+    const std::string sealed = tokens_.seal(token, shared_.ids.random);
     const ByteView bytes{reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()};
     //= 9000-17.2.5.1-5
     counters_.retries_sent += replies_.retry(datagram, packet, token.retry_source_id, bytes);
@@ -106,19 +106,19 @@ void Endpoint::Implementation::give_token(connection::Connection& connection) {
     token.kind = endpoint::TokenKind::kNewToken;
     token.remote = connection.addresses().remote;
     token.expires = now_ + settings_.new_token_lifetime;
-    connection.send_new_token(tokens_.seal(token, random_));
+    connection.send_new_token(tokens_.seal(token, shared_.ids.random));
 }
 
 wire::ConnectionId Endpoint::Implementation::new_connection_id() {
     for (;;) {
-        const wire::ConnectionId id = generator_.generate(random_);
+        const wire::ConnectionId id = generator_.generate(shared_.ids.random);
         if (!table_.find(id)) return id;
     }
 }
 
 wire::ConnectionId Endpoint::Implementation::new_destination_id() {
     std::array<std::uint8_t, kMinFirstDestinationLength> bytes;
-    random_.fill(bytes);
+    shared_.ids.random.fill(bytes);
     return *wire::ConnectionId::from(bytes);
 }
 

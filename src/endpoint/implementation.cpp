@@ -30,7 +30,6 @@ std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& roo
 
 Endpoint::Implementation::Implementation(const EndpointSettings& settings, RandomSource& random)
     : settings_(settings),
-      random_(random),
       root_key_(root_key(settings, random)),
       //= 9000-10.3.2-2
       generator_(settings.connection_id_length),
@@ -115,7 +114,7 @@ void Endpoint::Implementation::after_activity(SlabHandle handle) {
     update_table(handle, *entry);
     update_half_open(*entry);
     queue_transmit(handle, *entry);
-    if (!std::exchange(entry->events_queued, true)) event_queue_.push_back(handle);
+    if (!std::exchange(entry->events_queued, true)) queues_.events.push_back(handle);
 }
 
 void Endpoint::Implementation::update_table(SlabHandle handle, Entry& entry) {
@@ -148,7 +147,7 @@ void Endpoint::Implementation::update_half_open(Entry& entry) {
 
 void Endpoint::Implementation::queue_transmit(SlabHandle handle, Entry& entry) {
     if (std::exchange(entry.transmit_queued, true)) return;
-    transmit_queue_.push_back(handle);
+    queues_.transmit.push_back(handle);
     // While it waits for its turn to send, time cannot want anything else of it.
     timers_.set(handle.index, kNever);
 }
@@ -179,13 +178,13 @@ bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
         ++counters_.datagrams_sent;
         return true;
     }
-    while (!transmit_queue_.empty()) {
-        const SlabHandle handle = transmit_queue_.front();
-        transmit_queue_.pop_front();
+    while (!queues_.transmit.empty()) {
+        const SlabHandle handle = queues_.transmit.front();
+        queues_.transmit.pop_front();
         Entry* entry = connections_.find(handle);
         if (entry == nullptr) continue;
         if (entry->connection->transmit(slot, now_)) {
-            transmit_queue_.push_back(handle);  // others take their turn first
+            queues_.transmit.push_back(handle);  // others take their turn first
             counters_.datagrams_sent +=
                 (slot.length + slot.datagram_length - 1) / slot.datagram_length;
             return true;
@@ -194,7 +193,7 @@ bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
         set_timer(handle, *entry);
         // Transmitting can end a connection (its keys are used up).
         if (!entry->connection->is_open() && !std::exchange(entry->events_queued, true)) {
-            event_queue_.push_back(handle);
+            queues_.events.push_back(handle);
         }
         remove_if_done(handle);
     }
@@ -228,9 +227,9 @@ void Endpoint::Implementation::on_unreachable(const Address& remote, Instant now
 }
 
 void Endpoint::Implementation::settle() {
-    while (!settle_queue_.empty()) {
-        const SlabHandle handle = settle_queue_.front();
-        settle_queue_.pop_front();
+    while (!queues_.settle.empty()) {
+        const SlabHandle handle = queues_.settle.front();
+        queues_.settle.pop_front();
         if (Entry* entry = connections_.find(handle)) {
             entry->settle_queued = false;
             entry->connection->settle();
@@ -239,14 +238,14 @@ void Endpoint::Implementation::settle() {
 }
 
 std::optional<Event> Endpoint::Implementation::poll_event() {
-    while (!event_queue_.empty()) {
-        const SlabHandle handle = event_queue_.front();
+    while (!queues_.events.empty()) {
+        const SlabHandle handle = queues_.events.front();
         Entry* entry = connections_.find(handle);
         if (entry != nullptr) {
             if (auto event = next_event_of(handle, *entry)) return event;
             entry->events_queued = false;
         }
-        event_queue_.pop_front();
+        queues_.events.pop_front();
         if (entry != nullptr) remove_if_done(handle);
     }
     return std::nullopt;

@@ -56,6 +56,12 @@ private:
         bool settle_queued = false;
         bool closed_told = false;
     };
+    // Connections that wait for their turn, each at most once in each queue.
+    struct Queues {
+        Ring<SlabHandle> transmit;
+        Ring<SlabHandle> events;
+        Ring<SlabHandle> settle;
+    };
     struct Server {
         std::shared_ptr<const tls::Context> tls;
         Settings settings;
@@ -94,7 +100,6 @@ private:
         const std::shared_ptr<const Credentials>& credentials);
 
     EndpointSettings settings_;
-    RandomSource& random_;
     std::array<std::uint8_t, 32> root_key_;
     path::RandomConnectionIdGenerator generator_;
     path::ResetTokenKey reset_key_;
@@ -106,9 +111,7 @@ private:
     endpoint::StatelessReplies replies_;
     Slab<Entry> connections_;
     DeadlineHeap timers_;
-    Ring<SlabHandle> transmit_queue_;
-    Ring<SlabHandle> event_queue_;
-    Ring<SlabHandle> settle_queue_;
+    Queues queues_;
     std::optional<Server> server_;
     ClientContext client_;
     observe::EndpointCounters counters_;

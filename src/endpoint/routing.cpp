@@ -40,7 +40,7 @@ std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> da
     counters_.datagrams_received += count;
     Entry& entry = *connections_.find(*handle);
     entry.connection->receive(datagrams.first(count), now_);
-    if (!std::exchange(entry.settle_queued, true)) settle_queue_.push_back(*handle);
+    if (!std::exchange(entry.settle_queued, true)) queues_.settle.push_back(*handle);
     after_activity(*handle);
     return count;
 }
