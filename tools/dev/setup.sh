@@ -6,6 +6,8 @@
 #   bench    build, and google-benchmark
 #   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer
 #   interop  build, and Python's venv for the peers
+#   race     bench, and what the peers of the race are built with that apt has
+#   ngtcp2   the peer ngtcp2, from the source package of a newer release (see tools/dev/peers)
 #   bare     what tools/dev/bare-machine needs
 #
 # OpenSSL and intel-ipsec-mb come from the system where it has them (Debian 13). Where it has not
@@ -19,8 +21,9 @@
 set -euo pipefail
 
 readonly cache="${STOQ_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/stoq}"
-readonly donor=trixie # the release whose OpenSSL and ipsec-mb an older one borrows
+donor=trixie # the release whose OpenSSL and ipsec-mb an older one borrows
 readonly openssl_least=3.5 ipsec_mb_least=2.0
+readonly ngtcp2_version=1.24 ngtcp2_donor=forky
 readonly liboqs_least=0.12 liboqs_version=0.13.0 liboqs_crate=oqs-sys liboqs_crate_version=0.11.0+liboqs-0.13.0
 readonly liboqs_crate_sha256=ac6d66ee528a895ce5cc08851698d109c5d7ee5d7a0b3b40d61550eda91e414f
 readonly liboqs_algorithms="SIG_falcon_512;SIG_falcon_1024;SIG_falcon_padded_512;SIG_falcon_padded_1024"
@@ -68,8 +71,10 @@ packages_of() {
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
             libclang-rt-19-dev llvm-19 universal-ctags python3 ;;
         interop) packages_of build; echo python3 python3-venv ;;
+        race) packages_of bench; echo python3 perl libclang-dev libnuma-dev ;;
+        ngtcp2) packages_of build ;;
         bare) echo debootstrap git ca-certificates ;;
-        *) die "no such group: $1 (build, test, bench, checks, interop, bare)" ;;
+        *) die "no such group: $1 (build, test, bench, checks, interop, race, ngtcp2, bare)" ;;
     esac
 }
 
@@ -119,8 +124,9 @@ offered() {
 donor_apt=()
 donor_lists() {
     [ ${#donor_apt[@]} = 0 ] || return 0
-    local root=$scratch/donor mirror security keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [ -e "/usr/share/keyrings/debian-archive-$donor-stable.gpg" ] || {
+    local root=$scratch/donor-$donor mirror security keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    # The release after the newest stable one is signed with the latter's keys.
+    [ -e /usr/share/keyrings/debian-archive-trixie-stable.gpg ] || {
         say "Debian's keyring is older than $donor; updating the package debian-archive-keyring"
         may_become_root || die "as root, run: apt-get update && apt-get install debian-archive-keyring"
         host_lists
@@ -135,7 +141,7 @@ Install OpenSSL >= $openssl_least with its headers yourself (pkg-config must fin
     {
         printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$donor"
         printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$donor"
-        if [ -n "$security" ]; then
+        if [ -n "$security" ] && [ "$donor" != $ngtcp2_donor ]; then
             printf 'deb [signed-by=%s] %s %s-security main\n' "$keyring" "$security" "$donor"
             printf 'deb-src [signed-by=%s] %s %s-security main\n' "$keyring" "$security" "$donor"
         fi
@@ -324,6 +330,42 @@ build_liboqs() (
     say "liboqs: $prefix, built in $((SECONDS - started)) s"
 )
 
+# --- ngtcp2, a peer of races and interoperability tests ------------------------------------------
+
+provide_ngtcp2() {
+    local prefix
+    prefix=$(cached ngtcp2)
+    if [ -n "$prefix" ] && [ $refresh = no ]; then
+        say "ngtcp2: $prefix"
+        return
+    fi
+    install_packages dpkg-dev xz-utils
+    donor=$ngtcp2_donor donor_apt=()
+    donor_lists
+    build_ngtcp2
+}
+
+build_ngtcp2() (
+    local version prefix work=$scratch/ngtcp2 openssl
+    mkdir -p "$work"
+    cd "$work"
+    version=$(apt-cache "${donor_apt[@]}" showsrc --only-source ngtcp2 |
+        awk -v series="$ngtcp2_version." '$1 == "Version:" && index($2, series) == 1 { print $2 }' | sort -Vru | head -n 1)
+    [ -n "$version" ] || die "Debian $donor has no source package of ngtcp2 $ngtcp2_version"
+    prefix=$cache/ngtcp2-${version%%-*}
+    openssl=$(cached openssl)
+    say "ngtcp2: building $version into $prefix"
+    logged source.log apt-get "${donor_apt[@]}" source --only-source "ngtcp2=$version"
+    cd "$(find . -mindepth 1 -maxdepth 1 -type d -name 'ngtcp2-*')"
+    logged "$work/configure.log" env PKG_CONFIG="pkg-config --static" \
+        PKG_CONFIG_PATH="${openssl:+$openssl/lib/pkgconfig}" ./configure \
+        --enable-lib-only --disable-shared --with-openssl CFLAGS="-O3 -g1" --prefix="$prefix" --libdir="$prefix/lib"
+    logged "$work/make.log" make -j"${JOBS:-$(nproc)}"
+    rm -rf "$prefix"
+    logged "$work/install.log" make install
+    echo "$version" >"$prefix/.complete"
+)
+
 # -------------------------------------------------------------------------------------------------
 
 # What cmake/Dependencies.cmake reads where the system's packages are too old.
@@ -363,6 +405,7 @@ OpenSSL >= $openssl_least, liboqs >= $liboqs_least, fmt, CLI11 and nlohmann-json
     provide_ipsec_mb
     provide_liboqs
     write_prefixes
+    case " ${groups[*]} " in *" ngtcp2 "*) provide_ngtcp2 ;; esac
 }
 
 main "$@"
