@@ -13,6 +13,7 @@ help:
 	@echo 'make demo           a file crosses a STOQ connection, verified by hash, with its speed'
 	@echo 'make test           build everything and run all tests'
 	@echo 'make bench          the benchmarks'
+	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
 	@echo 'make build          the library, the program stoq and the examples'
 	@echo 'make setup          install or build what STOQ is built from (the others do it by themselves)'
@@ -56,6 +57,13 @@ bench:
 	$(configure)
 	$(build) --target bench/all bin/stoq
 	bench/run $(BUILD)
+
+.PHONY: race
+race:
+	$(SETUP) race
+	$(configure)
+	$(build) --target bench/race/all
+	bench/race/race $(BUILD)
 
 .PHONY: interop-smoke
 interop-smoke:

@@ -1,0 +1,70 @@
+// The race's driver on quic-go. See bench/race/README.md.
+//
+// quic-go has NewReno only, always prefers AES-128-GCM where AES is fast, and sends at most 1452
+// bytes of UDP payload.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+const (
+	socketBuffer    = 8 << 20
+	largestDatagram = 1452
+	// Less garbage collection for more memory, as anyone would set who wants speed.
+	garbageCollection = 400
+)
+
+func open(address string) (*quic.Transport, error) {
+	local, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := net.ListenUDP("udp4", local)
+	if err != nil {
+		return nil, err
+	}
+	socket.SetReadBuffer(socketBuffer)
+	socket.SetWriteBuffer(socketBuffer)
+	return &quic.Transport{Conn: socket}, nil
+}
+
+func quicConfig(o options) *quic.Config {
+	return &quic.Config{
+		InitialPacketSize:              uint16(o.datagram),
+		DisablePathMTUDiscovery:        true,
+		InitialStreamReceiveWindow:     uint64(o.window),
+		MaxStreamReceiveWindow:         uint64(o.window),
+		InitialConnectionReceiveWindow: uint64(o.window),
+		MaxConnectionReceiveWindow:     uint64(o.window),
+		MaxIncomingStreams:             1000,
+		MaxIdleTimeout:                 time.Minute,
+		EnableDatagrams:                true,
+	}
+}
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: server|client --flag value ...")
+		os.Exit(2)
+	}
+	o := parse(os.Args[2:])
+	if o.datagram > largestDatagram {
+		unsupported("quic-go sends at most 1452 bytes of payload")
+	}
+	debug.SetGCPercent(garbageCollection)
+	run := runClient
+	if os.Args[1] == "server" {
+		run = runServer
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "driver:", err)
+		os.Exit(1)
+	}
+}
