@@ -15,6 +15,7 @@ help:
 	@echo 'make bench          the benchmarks'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
+	@echo 'make interop-falcon keys, signatures and certificates of Falcon, with implementations that others wrote'
 	@echo 'make build          the library, the program stoq and the examples'
 	@echo 'make setup          install or build what STOQ is built from (the others do it by themselves)'
 	@echo 'make check          formatting, layers, budgets, documents, headers, clang-tidy'
@@ -71,6 +72,13 @@ interop-smoke:
 	$(configure)
 	$(build) --target stoq_hq
 	tests/interop/smoke $(BUILD)
+
+.PHONY: interop-falcon
+interop-falcon:
+	$(SETUP) interop
+	$(configure)
+	$(build) --target stoq_falcon_module
+	tests/interop/falcon $(BUILD)
 
 .PHONY: check
 check:
