@@ -67,7 +67,9 @@ public:
 std::vector<std::uint8_t> signed_message(const Scheme& scheme, ByteView message,
                                          ByteView signature) {
     std::vector<std::uint8_t> bytes;
-    const auto add = [&bytes](ByteView part) { bytes.insert(bytes.end(), part.begin(), part.end()); };
+    const auto add = [&bytes](ByteView part) {
+        bytes.insert(bytes.end(), part.begin(), part.end());
+    };
     if (scheme.is_padded) {
         add(signature);
         add(message);
@@ -99,8 +101,8 @@ std::string record(const Scheme& scheme, std::size_t count, NistDrbg& requests) 
     return "count = " + std::to_string(count) + "\nseed = " + upper_hex(seed) +
            "\nmlen = " + std::to_string(message.size()) + "\nmsg = " + upper_hex(message) +
            "\npk = " + upper_hex(public_key) + "\nsk = " + upper_hex(secret_key) +
-           "\nsmlen = " + std::to_string(signed_bytes.size()) + "\nsm = " + upper_hex(signed_bytes) +
-           "\n";
+           "\nsmlen = " + std::to_string(signed_bytes.size()) +
+           "\nsm = " + upper_hex(signed_bytes) + "\n";
 }
 
 struct Answers {
@@ -147,7 +149,8 @@ TEST_P(FalconKnownAnswers, AreRemade) {
     NistDrbg requests(first_entropy());
     std::string list = record(scheme, 0, requests);
     EXPECT_EQ(sha256_of(list), GetParam().single);
-    for (std::size_t count = 1; count < 100; ++count) list += "\n" + record(scheme, count, requests);
+    for (std::size_t count = 1; count < 100; ++count)
+        list += "\n" + record(scheme, count, requests);
     EXPECT_EQ(sha256_of(list), GetParam().all);
 }
 
