@@ -35,11 +35,12 @@ bytes() {
     { seq 1000000000 9999999999 2> /dev/null || true; } | head --bytes="$1"
 }
 
-# start_server NAME COMMAND...: runs a server in the background; sets `address` and `pin`.
+# start_server NAME COMMAND...: runs a server in the background, on `listen` or on a port of
+# 127.0.0.1; sets `address` and `pin`.
 start_server() {
     local name=$1
     shift
-    "$stoq" "$@" --listen 127.0.0.1:0 > "$work/$name.out" 2> "$work/$name.err" &
+    "$stoq" "$@" --listen "${listen:-127.0.0.1:0}" > "$work/$name.out" 2> "$work/$name.err" &
     servers+=($!)
     address=''
     for _ in $(seq 200); do
