@@ -23,6 +23,10 @@ bool AckTracker::is_duplicate(PacketNumber number) const {
 
 void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, bool ack_eliciting) {
     const std::uint64_t value = number.value();
+    // All the room that losses will ever want, before there are any; the other spaces are short.
+    if (received_.empty() && space_ == PacketNumberSpace::kApplication) {
+        received_.reserve(kMaxRanges + 1);
+    }
     if (received_.empty() || value >= received_.back().end) {
         largest_received_at_ = now;
     } else {

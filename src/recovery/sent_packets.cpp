@@ -39,6 +39,9 @@ SentPacket& SentPackets::on_sent(const OutgoingPacket& packet, Instant now) {
     entry.in_flight = packet.in_flight;
     entry.mtu_probe = packet.mtu_probe;
     for (const wire::SentFrame& frame : packet.frames) frames_.emplace_back() = frame;
+    // The first losses of a flight break its acknowledged numbers into ranges: there is room for
+    // them as soon as there is for the packets, so that nothing grows at that moment.
+    acked_.reserve(std::min(packets_.capacity(), kReservedRanges));
     return entry;
 }
 

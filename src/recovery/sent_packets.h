@@ -117,6 +117,8 @@ public:
 private:
     static constexpr std::uint64_t kFirstSkipPeriod = 128;
     static constexpr std::uint64_t kLastSkipPeriod = 64 * 1024;
+    // More disorder than this costs allocations, until the most that there is was seen.
+    static constexpr std::size_t kReservedRanges = 64;
 
     bool retirable(const SentPacket& packet, Instant lost_horizon) const;
 
