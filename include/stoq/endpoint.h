@@ -153,6 +153,9 @@ public:
     // Closes with an application error code (RFC 9000 section 10.2). Unsent data is discarded.
     ApiResult<void> close(ConnectionHandle connection, std::uint64_t code,
                           std::string_view reason = {});
+    // The same for every connection, those whose handshake is in progress included.
+    // @error kInvalidArgument when `code` is 2^62 or more.
+    ApiResult<void> close_all(std::uint64_t code, std::string_view reason = {});
     ApiResult<ConnectionInfo> info(ConnectionHandle connection) const;
     ApiResult<ConnectionStatistics> statistics(ConnectionHandle connection) const;
     EndpointStatistics statistics() const;

@@ -3,13 +3,26 @@
 #include "endpoint/implementation.h"
 
 namespace stoq {
+namespace {
+
+bool is_error_code(std::uint64_t code) {
+    return code < (std::uint64_t{1} << 62);  // what a variable-length integer holds
+}
+
+}  // namespace
 
 ApiResult<void> Endpoint::close(ConnectionHandle connection, std::uint64_t code,
                                 std::string_view reason) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
-    if (code >= (std::uint64_t{1} << 62)) return std::unexpected(ApiError::kInvalidArgument);
+    if (!is_error_code(code)) return std::unexpected(ApiError::kInvalidArgument);
     found->close(code, reason, implementation_->latest_time());
     implementation_->touch(connection);
+    return {};
+}
+
+ApiResult<void> Endpoint::close_all(std::uint64_t code, std::string_view reason) {
+    if (!is_error_code(code)) return std::unexpected(ApiError::kInvalidArgument);
+    implementation_->close_all(code, reason);
     return {};
 }
 

@@ -226,6 +226,13 @@ void Endpoint::Implementation::on_unreachable(const Address& remote, Instant now
     });
 }
 
+void Endpoint::Implementation::close_all(std::uint64_t code, std::string_view reason) {
+    connections_.for_each([&](SlabHandle handle, Entry& entry) {
+        entry.connection->close(code, reason, now_);
+        after_activity(handle);
+    });
+}
+
 void Endpoint::Implementation::settle() {
     while (!queues_.settle.empty()) {
         const SlabHandle handle = queues_.settle.front();

@@ -33,6 +33,8 @@ public:
     void on_unreachable(const Address& remote, Instant now);
     std::optional<Event> poll_event();
 
+    void close_all(std::uint64_t code, std::string_view reason);
+
     // The connection of a handle that the application may still use.
     // @error kUnknownConnection.
     ApiResult<connection::Connection*> find(ConnectionHandle handle);

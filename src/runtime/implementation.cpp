@@ -135,13 +135,6 @@ RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectCo
     return *handle;
 }
 
-void Runtime::Implementation::close_all(std::uint64_t code, std::string_view reason) {
-    for (const OpenConnection& connection : open_) {
-        // One that is closing already is as good.
-        if (connection.open) (void)endpoint_->close(connection.handle, code, reason);
-    }
-}
-
 DatapathReport Runtime::Implementation::datapath_report() const {
     DatapathReport report;
     for (const runtime::Sockets::Socket& socket : sockets_.all()) {

@@ -20,7 +20,6 @@ public:
 
     RuntimeResult<Address> listen(const ListenConfig& config);
     RuntimeResult<ConnectionHandle> connect(const ConnectConfig& config);
-    void close_all(std::uint64_t code, std::string_view reason);
     DatapathReport datapath_report() const;
 
     // loop.cpp

@@ -74,7 +74,7 @@ void Runtime::cancel(TimerId timer) {
 }
 
 void Runtime::close_all(std::uint64_t code, std::string_view reason) {
-    implementation_->close_all(code, reason);
+    (void)endpoint().close_all(code, reason);
 }
 
 bool Runtime::drain(Duration limit) {

@@ -517,6 +517,16 @@ TEST_F(FirstFlight, ApplicationsCloseBeforeTheHandshakeDoesNotTellWhatTheApplica
 }
 
 //= test 9000-14.2.1-4
+TEST_F(FirstFlight, ClosingAllEndsAHandshakeInProgress) {
+    start();
+    deliver(*server_, {first_.front()});
+    ASSERT_EQ(server_->statistics().half_open_now, 1u);
+    EXPECT_EQ(server_->close_all(std::uint64_t{1} << 62).error(), ApiError::kInvalidArgument);
+    EXPECT_TRUE(server_->close_all(7));
+    deliver(*client_, drain(*server_));
+    EXPECT_EQ(end(), CloseKind::kPeerTransport);
+}
+
 TEST_F(FirstFlight, UnreachableCountsOnlyForTheVeryAddressAndOnlyBeforeAnAnswer) {
     start();
     client_->on_unreachable(parse_address("192.0.2.2:4434"), now_);
