@@ -80,12 +80,13 @@ function(stoq_property_test name)
     gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES LABELS property TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# stoq_fuzz_target(<name> SOURCES file... [DEPENDS ...] [LINK ...] [CORPUS folder])
+# stoq_fuzz_target(<name> SOURCES file... [DEPENDS ...] [LINK ...] [CORPUS folder] [MUTATIONS count])
 #
 # SOURCES define LLVMFuzzerTestOneInput. With -DSTOQ_FUZZ=ON a libFuzzer program; otherwise one that
-# replays the corpus (tests/fuzz/corpus/<name> unless named) and mutations of it, as a test.
+# replays the corpus (tests/fuzz/corpus/<name> unless named) and mutations of it, as a test. MUTATIONS:
+# how many, for targets whose executions are dear.
 function(stoq_fuzz_target name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPENDS;LINK")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;MUTATIONS" "SOURCES;DEPENDS;LINK")
     _stoq_test_dependencies(${name} dependencies ${arg_DEPENDS})
     if("${dependencies}" STREQUAL NOTFOUND)
         return()
@@ -106,7 +107,7 @@ function(stoq_fuzz_target name)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     else()
         target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp")
-        add_test(NAME replay.${name} COMMAND ${name} "${arg_CORPUS}")
+        add_test(NAME replay.${name} COMMAND ${name} "${arg_CORPUS}" ${arg_MUTATIONS})
         set_tests_properties(replay.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
     endif()
 endfunction()

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,7 +20,7 @@ namespace {
 
 using Input = std::vector<std::uint8_t>;
 
-constexpr std::size_t kMutations = 20'000;
+constexpr std::size_t kUsualMutations = 20'000;
 constexpr std::size_t kLargestInput = 64 * 1024;
 constexpr std::uint32_t kSeed = 0x5eed;
 
@@ -99,10 +100,11 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fprintf(stderr, "usage: %s CORPUS-DIRECTORY\n", argv[0]);
+    if (argc < 2 || argc > 3) {
+        std::fprintf(stderr, "usage: %s CORPUS-DIRECTORY [MUTATIONS]\n", argv[0]);
         return 2;
     }
+    const std::size_t mutations = argc == 3 ? std::strtoul(argv[2], nullptr, 10) : kUsualMutations;
     std::vector<Input> inputs = load(argv[1]);
     const std::size_t files = inputs.size();
     for (const Input& input : inputs) {
@@ -110,10 +112,10 @@ int main(int argc, char** argv) {
     }
     inputs.emplace_back();  // an empty corpus still has something to mutate
     Mutator mutator(inputs);
-    for (std::size_t i = 0; i < kMutations; ++i) {
+    for (std::size_t i = 0; i < mutations; ++i) {
         const Input input = mutator.next();
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }
-    std::printf("replayed %zu files and %zu mutations (seed %#x)\n", files, kMutations, kSeed);
+    std::printf("replayed %zu files and %zu mutations (seed %#x)\n", files, mutations, kSeed);
     return 0;
 }
