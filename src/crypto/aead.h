@@ -19,9 +19,10 @@ using HeaderMask = std::array<std::uint8_t, kMaskSize>;
 struct SealRequest {
     ByteView associated_data;
     ByteView plaintext;
-    std::uint8_t*
-        output;   // plaintext.size() + kTagSize bytes; plaintext.data() or disjoint from it
-    Nonce nonce;  // never twice under one key
+    // plaintext.size() + tail.size() + kTagSize bytes; plaintext.data() or disjoint from it.
+    std::uint8_t* output;
+    Nonce nonce;      // never twice under one key
+    ByteView tail{};  // more plaintext, from elsewhere: disjoint from the output
 };
 
 struct OpenRequest {

@@ -53,9 +53,11 @@ private:
     }
 
     bool seal_one(const SealRequest& request) {
-        std::uint8_t* tag = request.output + request.plaintext.size();
+        std::uint8_t* tail = request.output + request.plaintext.size();
+        std::uint8_t* tag = tail + request.tail.size();
         return start(request.nonce, request.associated_data) &&
-               transform(request.output, request.plaintext) && finish() &&
+               transform(request.output, request.plaintext) && transform(tail, request.tail) &&
+               finish() &&
                EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, tag) == 1;
     }
 

@@ -96,8 +96,13 @@ class IpsecMbAead : public Aead {
 public:
     void seal(std::span<const SealRequest> requests) final {
         while (!requests.empty()) {
+            if (!requests.front().tail.empty()) {
+                checked_seal_in_pieces(requests.front());
+                requests = requests.subspan(1);
+                continue;
+            }
             Batch batch;
-            while (batch.count < requests.size() &&
+            while (batch.count < requests.size() && requests[batch.count].tail.empty() &&
                    batch.takes(requests[batch.count].associated_data)) {
                 batch.add(requests[batch.count]);
             }
@@ -125,8 +130,16 @@ public:
 
 protected:
     virtual void run(IMB_MGR* manager, Batch& batch, IMB_CIPHER_DIRECTION direction) = 0;
+    // Plaintext in two places: the batch calls take one pointer for each packet.
+    virtual void seal_in_pieces(IMB_MGR* manager, const SealRequest& request) = 0;
 
 private:
+    void checked_seal_in_pieces(const SealRequest& request) {
+        IMB_MGR* manager = manager_of_thread();
+        seal_in_pieces(manager, request);
+        STOQ_CHECK(imb_get_errno(manager) == 0);
+    }
+
     void checked_run(Batch& batch, IMB_CIPHER_DIRECTION direction) {
         IMB_MGR* manager = manager_of_thread();
         run(manager, batch, direction);
@@ -154,6 +167,31 @@ private:
                          batch.associated_data_length, batch.tag.data(), kTagSize, batch.count);
     }
 
+    void seal_in_pieces(IMB_MGR* manager, const SealRequest& request) override {
+        const std::size_t head = request.plaintext.size();
+        const std::size_t length = head + request.tail.size();
+        const std::uint8_t* const nonce = request.nonce.data();
+        const ByteView header = request.associated_data;
+        gcm_context_data context;
+        if (key_size_ == IMB_KEY_128_BYTES) {
+            IMB_AES128_GCM_INIT(manager, &key_, &context, nonce, header.data(), header.size());
+            IMB_AES128_GCM_ENC_UPDATE(manager, &key_, &context, request.output,
+                                      request.plaintext.data(), head);
+            IMB_AES128_GCM_ENC_UPDATE(manager, &key_, &context, request.output + head,
+                                      request.tail.data(), request.tail.size());
+            IMB_AES128_GCM_ENC_FINALIZE(manager, &key_, &context, request.output + length,
+                                        kTagSize);
+        } else {
+            IMB_AES256_GCM_INIT(manager, &key_, &context, nonce, header.data(), header.size());
+            IMB_AES256_GCM_ENC_UPDATE(manager, &key_, &context, request.output,
+                                      request.plaintext.data(), head);
+            IMB_AES256_GCM_ENC_UPDATE(manager, &key_, &context, request.output + head,
+                                      request.tail.data(), request.tail.size());
+            IMB_AES256_GCM_ENC_FINALIZE(manager, &key_, &context, request.output + length,
+                                        kTagSize);
+        }
+    }
+
     alignas(64) gcm_key_data key_;
     IMB_KEY_SIZE_BYTES key_size_;
 };
@@ -169,6 +207,19 @@ private:
                                    batch.from.data(), batch.length.data(), batch.nonce.data(),
                                    batch.associated_data.data(), batch.associated_data_length,
                                    batch.tag.data(), batch.count);
+    }
+
+    void seal_in_pieces(IMB_MGR* manager, const SealRequest& request) override {
+        const std::size_t head = request.plaintext.size();
+        const std::size_t length = head + request.tail.size();
+        chacha20_poly1305_context_data context;
+        IMB_CHACHA20_POLY1305_INIT(manager, key_.data(), &context, request.nonce.data(),
+                                   request.associated_data.data(), request.associated_data.size());
+        IMB_CHACHA20_POLY1305_ENC_UPDATE(manager, key_.data(), &context, request.output,
+                                         request.plaintext.data(), head);
+        IMB_CHACHA20_POLY1305_ENC_UPDATE(manager, key_.data(), &context, request.output + head,
+                                         request.tail.data(), request.tail.size());
+        IMB_CHACHA20_POLY1305_ENC_FINALIZE(manager, &context, request.output + length, kTagSize);
     }
 
     alignas(64) std::array<std::uint8_t, 32> key_;

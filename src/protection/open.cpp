@@ -51,12 +51,13 @@ std::size_t header_size(const PacketToOpen& packet) {
     return packet.packet_number_offset + packet.packet_number_length;
 }
 
-crypto::OpenRequest request_for(const PacketToOpen& packet, const crypto::Nonce& iv) {
+// Filled where it lies, member by member: a copy would wait for the stores that it reads.
+void fill(crypto::OpenRequest& request, const PacketToOpen& packet, const crypto::Nonce& iv) {
     STOQ_CHECK(packet.packet_number_length != 0);
-    return {.associated_data = packet.packet.first(header_size(packet)),
-            .ciphertext = packet.packet.subspan(header_size(packet)),
-            .nonce = make_nonce(iv, packet.packet_number),
-            .authentic = false};
+    request.associated_data = packet.packet.first(header_size(packet));
+    request.ciphertext = packet.packet.subspan(header_size(packet));
+    request.nonce = make_nonce(iv, packet.packet_number);
+    request.authentic = false;
 }
 
 }  // namespace
@@ -100,7 +101,7 @@ void open(PayloadKeys& keys, std::span<PacketToOpen> packets) {
         const Selection live = take_live(packets);
         std::array<crypto::OpenRequest, kBatch> requests;
         for (std::size_t i = 0; i < live.count; ++i) {
-            requests[i] = request_for(*live.packets[i], keys.iv);
+            fill(requests[i], *live.packets[i], keys.iv);
         }
         keys.aead->open(std::span(requests).first(live.count));
         for (std::size_t i = 0; i < live.count; ++i) {

@@ -12,15 +12,18 @@ namespace {
 
 constexpr std::size_t kBatch = 64;
 
-crypto::SealRequest request_for(const PacketToSeal& packet, const crypto::Nonce& iv) {
+// Filled where it lies, member by member: a copy would wait for the stores that it reads.
+void fill(crypto::SealRequest& request, const PacketToSeal& packet, const crypto::Nonce& iv) {
     const std::uint32_t header_end = packet.packet_number_offset + packet.packet_number_length;
     STOQ_CHECK(packet.packet_number_length >= 1 && packet.packet_number_length <= 4 &&
                packet.plaintext_end >= packet.packet_number_offset + kLeastProtectedSize);
-    std::uint8_t* plaintext = packet.packet + header_end;
-    return {.associated_data = {packet.packet, header_end},
-            .plaintext = {plaintext, packet.plaintext_end - header_end},
-            .output = plaintext,
-            .nonce = make_nonce(iv, packet.packet_number)};
+    STOQ_CHECK(packet.elsewhere.size() <= packet.plaintext_end - header_end);
+    std::uint8_t* const plaintext = packet.packet + header_end;
+    request.associated_data = {packet.packet, header_end};
+    request.plaintext = {plaintext, packet.plaintext_end - header_end - packet.elsewhere.size()};
+    request.output = plaintext;
+    request.nonce = make_nonce(iv, packet.packet_number);
+    request.tail = packet.elsewhere;
 }
 
 void seal_batch(PayloadKeys& payload, crypto::HeaderMasker& header,
@@ -28,7 +31,7 @@ void seal_batch(PayloadKeys& payload, crypto::HeaderMasker& header,
     std::array<crypto::SealRequest, kBatch> requests;
     std::array<const std::uint8_t*, kBatch> samples;
     for (std::size_t i = 0; i < packets.size(); ++i) {
-        requests[i] = request_for(packets[i], payload.iv);
+        fill(requests[i], packets[i], payload.iv);
         samples[i] = packets[i].packet + packets[i].packet_number_offset + kSampleDistance;
     }
     payload.aead->seal(std::span(requests).first(packets.size()));

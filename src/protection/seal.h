@@ -10,13 +10,15 @@
 namespace stoq::protection {
 
 // The packet's bytes begin with its complete header, in the clear; frames follow up to
-// `plaintext_end`, and 16 bytes of room for the tag behind them.
+// `plaintext_end`, and 16 bytes of room for the tag behind them. The last `elsewhere.size()` bytes
+// of the frames may lie elsewhere: sealing brings them into the packet.
 struct PacketToSeal {
     std::uint8_t* packet;
     std::uint32_t packet_number_offset;  // from the packet's first byte
     std::uint32_t plaintext_end;         // from the packet's first byte
     std::uint8_t packet_number_length;   // 1 to 4, as the header's first byte says
     PacketNumber packet_number;
+    ByteView elsewhere{};
 };
 
 // Frames must be padded so that packet number and frames have together at least this many bytes:

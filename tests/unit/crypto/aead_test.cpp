@@ -82,6 +82,27 @@ TEST_P(AeadTest, SealsAndOpensKnownAnswers) {
     }
 }
 
+TEST_P(AeadTest, PlaintextInTwoPlacesIsSealedLikeInOne) {
+    for (const KnownAnswer& answer : kKnownAnswers) {
+        SCOPED_TRACE(answer.name);
+        const auto key = from_hex(answer.key);
+        const auto associated_data = from_hex(answer.associated_data);
+        const auto plaintext = from_hex(answer.plaintext);
+        const auto aead = make_aead(answer.suite, Direction::kSeal, key, GetParam());
+        for (std::size_t cut = 0; cut < plaintext.size(); ++cut) {
+            std::vector<std::uint8_t> buffer(plaintext.size() + kTagSize);
+            std::copy_n(plaintext.begin(), cut, buffer.begin());
+            const SealRequest seal{.associated_data = associated_data,
+                                   .plaintext = ByteView(buffer).first(cut),
+                                   .output = buffer.data(),
+                                   .nonce = nonce_from(answer.nonce),
+                                   .tail = ByteView(plaintext).subspan(cut)};
+            aead->seal({&seal, 1});
+            EXPECT_EQ(to_hex(buffer), answer.sealed) << cut;
+        }
+    }
+}
+
 TEST_P(AeadTest, MasksKnownSamples) {
     const struct {
         CipherSuite suite;

@@ -39,6 +39,27 @@ TEST(SealTest, ATrainHasTheSameBytesAsItsPacketsOneByOne) {
     }
 }
 
+TEST(SealTest, FramesThatLieElsewhereGiveTheSameBytes) {
+    PacketKeys keys = sealing_keys();
+    SeededRandom random(3);
+    for (const std::size_t outside : {1, 15, 16, 17, 1000, 1390}) {
+        TestPacket whole = make_short_packet(random, 5, 1452);
+        TestPacket parted = whole;
+        const auto frames = whole.payload();
+        const std::vector<std::uint8_t> elsewhere(
+            frames.end() - static_cast<std::ptrdiff_t>(outside), frames.end());
+        const auto one = whole.to_seal();
+        auto other = parted.to_seal();
+        other.elsewhere = elsewhere;
+        std::fill_n(
+            parted.bytes.begin() + static_cast<std::ptrdiff_t>(other.plaintext_end - outside),
+            outside, std::uint8_t{0xee});
+        seal(keys, {&one, 1});
+        seal(keys, {&other, 1});
+        EXPECT_EQ(whole.bytes, parted.bytes) << outside;
+    }
+}
+
 TEST(SealTest, AnEmptyTrainIsNothing) {
     PacketKeys keys = sealing_keys();
     seal(keys, std::span<const PacketToSeal>{});
