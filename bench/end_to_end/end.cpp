@@ -60,6 +60,7 @@ Snapshot End::snapshot() const {
     snapshot.wall_ns = since(started_, io::now());
     snapshot.processor_ns = processor_nanoseconds();
     snapshot.allocations = allocation_count();
+    snapshot.bytes_copied = endpoint_.statistics().bytes_copied;
     snapshot.datapath = datapath_.counters();
     return snapshot;
 }

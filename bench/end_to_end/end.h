@@ -20,6 +20,7 @@ struct Snapshot {
     std::uint64_t rounds = 0;
     std::uint64_t trains = 0;         // coalesced buffers received
     std::uint64_t payload_bytes = 0;  // of the stream, given to the endpoint or taken from it
+    std::uint64_t bytes_copied = 0;   // of the stream, inside the endpoint
     io::DatapathCounters datapath;
 };
 

@@ -83,6 +83,7 @@ struct Stages {
     double processor_share = 0;  // of a core
     double packets = 0;          // full datagrams that passed
     double allocations_per_packet = 0;
+    double bytes_copied_per_packet = 0;
 
     double total() const { return crypto + system_calls + protocol; }
 };
@@ -105,6 +106,8 @@ Stages stages_of(const EndReport& report, double packets, double crypto) {
     stages.processor_share = processor / wall;
     stages.allocations_per_packet =
         static_cast<double>(end.allocations - begin.allocations) / packets;
+    stages.bytes_copied_per_packet =
+        static_cast<double>(end.bytes_copied - begin.bytes_copied) / packets;
     return stages;
 }
 
@@ -188,7 +191,8 @@ void print_result(const Reports& reports, const Ceiling& ceiling) {
     std::printf(
         "RESULT gbps=%.2f ceiling_gbps=%.2f share=%.3f processor_gbps=%.2f processor_share=%.3f "
         "udp_gbps=%.2f "
-        "aead_gbps=%.2f bytes=%llu verified=%s allocs_per_packet=%.6f socket_drops=%llu lost=%llu "
+        "aead_gbps=%.2f bytes=%llu verified=%s allocs_per_packet=%.6f "
+        "sender_copied_per_packet=%.1f receiver_copied_per_packet=%.1f socket_drops=%llu lost=%llu "
         "sender_crypto_ns=%.1f sender_syscall_ns=%.1f sender_protocol_ns=%.1f sender_cpu=%.3f "
         "receiver_crypto_ns=%.1f receiver_syscall_ns=%.1f receiver_protocol_ns=%.1f "
         "receiver_cpu=%.3f\n",
@@ -197,6 +201,7 @@ void print_result(const Reports& reports, const Ceiling& ceiling) {
         static_cast<unsigned long long>(reports.server.bytes),
         reports.server.verified ? "ok" : "failed",
         std::max(sender.allocations_per_packet, receiver.allocations_per_packet),
+        sender.bytes_copied_per_packet, receiver.bytes_copied_per_packet,
         static_cast<unsigned long long>(drops),
         static_cast<unsigned long long>(reports.client.connection.packets_lost), sender.crypto,
         sender.system_calls, sender.protocol, sender.processor_share, receiver.crypto,

@@ -103,6 +103,8 @@ struct EndpointStatistics {
     std::uint64_t version_negotiations_sent = 0;
     std::uint64_t stateless_resets_sent = 0;
     std::uint64_t receive_budget_used = 0;
+    // Stream bytes that were copied, besides being encrypted or decrypted.
+    std::uint64_t bytes_copied = 0;
 };
 
 // The next bytes of a stream, in order. They stay valid until consume() or settle().

@@ -320,7 +320,8 @@ EndpointStatistics Endpoint::Implementation::statistics() const {
             .retries_sent = counters_.retries_sent,
             .version_negotiations_sent = counters_.version_negotiations_sent,
             .stateless_resets_sent = counters_.stateless_resets_sent,
-            .receive_budget_used = stream_resources_.budget.used()};
+            .receive_budget_used = stream_resources_.budget.used(),
+            .bytes_copied = stream_resources_.blocks.copied()};
 }
 
 }  // namespace stoq

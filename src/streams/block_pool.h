@@ -32,6 +32,11 @@ public:
 
     Block take();
 
+    // Bytes that were copied into blocks, or out of what was written and into packets. Data that
+    // is written as SharedBytes and read before settle() is never copied.
+    void note_copied(std::size_t bytes) { copied_ += bytes; }
+    std::uint64_t copied() const { return copied_; }
+
     std::size_t in_use() const { return in_use_; }
     std::size_t free_count() const { return free_.size(); }
 
@@ -41,6 +46,7 @@ private:
     std::vector<std::uint8_t*> free_;
     std::size_t max_free_;
     std::size_t in_use_ = 0;
+    std::uint64_t copied_ = 0;
 };
 
 }  // namespace stoq::streams

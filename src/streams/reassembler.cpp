@@ -48,6 +48,7 @@ void Reassembler::advance_over_ranges() {
 }
 
 void Reassembler::store(std::uint64_t offset, ByteView data) {
+    pool_->note_copied(data.size());
     while (!data.empty()) {
         const std::uint64_t room = kBlockSize - offset % kBlockSize;
         const ByteView piece =

@@ -48,6 +48,7 @@ std::size_t SendBuffer::fill_last_block(ByteView bytes) {
     const std::size_t room = BlockPool::kBlockSize - static_cast<std::size_t>(last.length);
     const std::size_t taken = std::min(room, bytes.size());
     std::memcpy(last.block.get() + last.length, bytes.data(), taken);
+    pool_->note_copied(taken);
     last.length += taken;
     end_ += taken;
     return taken;
@@ -77,6 +78,7 @@ ByteView SendBuffer::view(std::uint64_t offset, std::size_t max) const {
 }
 
 void SendBuffer::copy(std::uint64_t offset, Bytes out) const {
+    pool_->note_copied(out.size());
     while (!out.empty()) {
         const ByteView piece = view(offset, out.size());
         std::memcpy(out.data(), piece.data(), piece.size());
