@@ -157,14 +157,17 @@ private:
 
     void read(const StreamReadable& readable) {
         if (report_.bytes == 0) first_ = end_.now();
+        std::array<ByteView, 64> pieces;
         for (;;) {
-            const auto view = end_.endpoint().peek(readable.connection, readable.stream);
-            if (!view || (view->bytes.empty() && !view->finished)) return;
-            report_.verified &= matches(view->bytes, report_.bytes);
-            report_.bytes += view->bytes.size();
-            end_.count_payload(view->bytes.size());
-            (void)end_.endpoint().consume(readable.connection, readable.stream, view->bytes.size());
-            if (view->finished) return complete(readable);
+            const auto shown = end_.endpoint().peek(readable.connection, readable.stream, pieces);
+            if (!shown || (shown->length == 0 && !shown->finished)) return;
+            for (const ByteView& piece : std::span(pieces).first(shown->count)) {
+                report_.verified &= matches(piece, report_.bytes);
+                report_.bytes += piece.size();
+            }
+            end_.count_payload(shown->length);
+            (void)end_.endpoint().consume(readable.connection, readable.stream, shown->length);
+            if (shown->finished) return complete(readable);
         }
     }
 

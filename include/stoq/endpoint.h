@@ -113,6 +113,12 @@ struct ReadView {
     bool finished = false;  // nothing comes behind `bytes`
 };
 
+struct ReadPieces {
+    std::size_t count = 0;   // pieces that were filled
+    std::size_t length = 0;  // bytes of all of them
+    bool finished = false;   // nothing comes behind the last
+};
+
 class Endpoint {
 public:
     // `random` has to outlive the endpoint and must be unpredictable outside of tests.
@@ -184,6 +190,10 @@ public:
     ApiResult<void> reset(ConnectionHandle connection, StreamId stream, std::uint64_t code);
     // Looks at the next bytes without taking them.
     ApiResult<ReadView> peek(ConnectionHandle connection, StreamId stream);
+    // The same for all that is there in order, piece by piece, as far as `pieces` has room: a
+    // transfer in bulk is read with one call for each batch of datagrams. Needs room for one.
+    ApiResult<ReadPieces> peek(ConnectionHandle connection, StreamId stream,
+                               std::span<ByteView> pieces);
     // Takes the first `length` bytes of what peek() showed, and the end with the last of them. An
     // end that came without bytes was taken by peek(); consuming 0 bytes of it changes nothing.
     ApiResult<void> consume(ConnectionHandle connection, StreamId stream, std::size_t length);

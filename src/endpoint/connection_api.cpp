@@ -126,6 +126,15 @@ ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream)
     return ReadView{view.bytes, view.finished};
 }
 
+ApiResult<ReadPieces> Endpoint::peek(ConnectionHandle connection, StreamId stream,
+                                     std::span<ByteView> pieces) {
+    if (pieces.empty()) return std::unexpected(ApiError::kInvalidArgument);
+    auto* found = STOQ_TRY(implementation_->find(connection));
+    const streams::ReadPieces shown = STOQ_TRY(found->streams().peek(stream, pieces));
+    if (shown.finished && shown.length == 0) implementation_->touch(connection);
+    return ReadPieces{shown.count, shown.length, shown.finished};
+}
+
 ApiResult<void> Endpoint::consume(ConnectionHandle connection, StreamId stream,
                                   std::size_t length) {
     auto* found = STOQ_TRY(implementation_->find(connection));

@@ -79,13 +79,28 @@ void Reassembler::settle() {
 }
 
 ByteView Reassembler::peek() const {
-    if (read_ < owned_end_) {
-        const std::uint64_t in_block = read_ % kBlockSize;
-        const std::uint64_t length = std::min(owned_end_ - read_, kBlockSize - in_block);
-        const std::uint8_t* const block = blocks_[read_ / kBlockSize].get();
-        return ByteView(block + in_block, static_cast<std::size_t>(length));
+    ByteView piece;
+    peek({&piece, 1});
+    return piece;
+}
+
+std::size_t Reassembler::peek(std::span<ByteView> pieces) const {
+    std::size_t count = 0;
+    std::uint64_t at = read_;
+    for (; at < owned_end_ && count < pieces.size(); at += pieces[count++].size()) {
+        pieces[count] = owned_at(at);
     }
-    return has_borrowed() ? borrowed_[borrowed_next_] : ByteView();
+    const auto borrowed = std::span(borrowed_).subspan(borrowed_next_);
+    const std::size_t more = std::min(borrowed.size(), pieces.size() - count);
+    std::ranges::copy(borrowed.first(more), pieces.begin() + static_cast<std::ptrdiff_t>(count));
+    return count + more;
+}
+
+// What is in one block from `offset` on.
+ByteView Reassembler::owned_at(std::uint64_t offset) const {
+    const std::uint64_t in_block = offset % kBlockSize;
+    const std::uint64_t length = std::min(owned_end_ - offset, kBlockSize - in_block);
+    return {blocks_[offset / kBlockSize].get() + in_block, static_cast<std::size_t>(length)};
 }
 
 void Reassembler::consume(std::uint64_t length) {

@@ -42,6 +42,8 @@ public:
     // The next contiguous bytes in order; empty when there are none. Valid until the next call
     // that is not const. More may follow in another piece after consume().
     ByteView peek() const;
+    // The same with as many pieces as there are and `pieces` holds; returns how many.
+    std::size_t peek(std::span<ByteView> pieces) const;
     // Takes the first `length` readable bytes, which may span pieces of peek().
     void consume(std::uint64_t length);
 
@@ -59,6 +61,7 @@ public:
     void reuse();
 
 private:
+    ByteView owned_at(std::uint64_t offset) const;
     void store(std::uint64_t offset, ByteView data);
     std::uint8_t* place_of(std::uint64_t offset);
     void drop_read_blocks();

@@ -108,6 +108,12 @@ TransportResult<ReceiveOutcome> ReceiveStream::on_reset_stream(std::uint64_t cod
 }
 
 ApiResult<ReadView> ReceiveStream::peek() {
+    ByteView bytes;
+    const ReadPieces pieces = STOQ_TRY(peek({&bytes, 1}));
+    return ReadView{.bytes = bytes, .finished = pieces.finished};
+}
+
+ApiResult<ReadPieces> ReceiveStream::peek(std::span<ByteView> into) {
     switch (state_) {
         case ReceiveState::kReceive:
         case ReceiveState::kSizeKnown:
@@ -117,11 +123,13 @@ ApiResult<ReadView> ReceiveStream::peek() {
         case ReceiveState::kResetRead: return std::unexpected(ApiError::kStreamReset);
     }
     if (stopping_) return std::unexpected(ApiError::kStreamReset);
-    const ByteView bytes = reassembler_.peek();
-    const bool finished = reassembler_.read_offset() + bytes.size() == final_size_;
-    end_shown_ = end_shown_ || finished;
-    if (finished && bytes.empty()) state_ = ReceiveState::kDataRead;
-    return ReadView{.bytes = bytes, .finished = finished};
+    ReadPieces shown;
+    shown.count = reassembler_.peek(into);
+    for (const ByteView& piece : into.first(shown.count)) shown.length += piece.size();
+    shown.finished = reassembler_.read_offset() + shown.length == final_size_;
+    end_shown_ = end_shown_ || shown.finished;
+    if (shown.finished && shown.length == 0) state_ = ReceiveState::kDataRead;
+    return shown;
 }
 
 ApiResult<void> ReceiveStream::consume(std::uint64_t length) {

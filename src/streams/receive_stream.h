@@ -34,6 +34,13 @@ struct ReadView {
     bool finished = false;  // nothing comes behind `bytes`
 };
 
+// The same in several pieces, which the caller has given the room for.
+struct ReadPieces {
+    std::size_t count = 0;
+    std::size_t length = 0;  // bytes of all
+    bool finished = false;   // nothing comes behind the last
+};
+
 // What a frame did.
 struct ReceiveOutcome {
     bool readable = false;        // bytes or the end became readable
@@ -64,6 +71,7 @@ public:
     // --- The application ---
     // @error kStreamReset after a reset or stop_sending().
     ApiResult<ReadView> peek();
+    ApiResult<ReadPieces> peek(std::span<ByteView> into);
     // @error kInvalidArgument when fewer bytes are readable, kStreamReset as peek().
     ApiResult<void> consume(std::uint64_t length);
     // Bytes are there, or an end that peek() has not shown yet.

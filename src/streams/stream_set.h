@@ -69,6 +69,7 @@ public:
     ApiResult<void> reset(StreamId id, std::uint64_t code);
     // @error kStreamReset. A view without bytes that is finished counts as read.
     ApiResult<ReadView> peek(StreamId id);
+    ApiResult<ReadPieces> peek(StreamId id, std::span<ByteView> into);
     // @error kInvalidArgument when fewer bytes are readable; kStreamReset.
     ApiResult<void> consume(StreamId id, std::size_t length);
     ApiResult<void> stop_sending(StreamId id, std::uint64_t code);

@@ -127,6 +127,13 @@ ApiResult<ReadView> StreamSet::peek(StreamId id) {
     return view;
 }
 
+ApiResult<ReadPieces> StreamSet::peek(StreamId id, std::span<ByteView> into) {
+    Stream* const stream = STOQ_TRY(find(id, Needs::kReceiving));
+    const ReadPieces pieces = STOQ_TRY(stream->receive.peek(into));
+    if (pieces.length == 0) after_read(*stream);
+    return pieces;
+}
+
 ApiResult<void> StreamSet::consume(StreamId id, std::size_t length) {
     // An end without bytes went with peek(), and the stream perhaps with it. Who reads in a loop
     // consumes what it was shown, nothing in this case, and need not know.

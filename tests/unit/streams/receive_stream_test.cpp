@@ -56,6 +56,31 @@ TEST_F(ReceiveStreamTest, DataIsReadToTheEnd) {
     EXPECT_TRUE(view->finished);
 }
 
+TEST_F(ReceiveStreamTest, AllThatIsThereIsShownInPieces) {
+    receive(0, 100);
+    stream.settle();
+    receive(100, 200);
+    receive(300, 50, true);
+    std::array<ByteView, 4> pieces;
+    auto shown = stream.peek(std::span(pieces).first(2));
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->count, 2u);
+    EXPECT_EQ(shown->length, 300u);
+    EXPECT_FALSE(shown->finished);
+    shown = stream.peek(pieces);
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->count, 3u);
+    EXPECT_EQ(shown->length, 350u);
+    EXPECT_TRUE(shown->finished);
+    std::vector<std::uint8_t> read;
+    for (const ByteView piece : std::span(pieces).first(3)) {
+        read.insert(read.end(), piece.begin(), piece.end());
+    }
+    EXPECT_EQ(read, pattern(0, 350));
+    ASSERT_TRUE(stream.consume(350));
+    EXPECT_EQ(stream.state(), ReceiveState::kDataRead);
+}
+
 TEST_F(ReceiveStreamTest, EndWithoutBytesIsReadByLookingAtIt) {
     receive(0, 10);
     ASSERT_TRUE(stream.consume(10));
