@@ -231,6 +231,27 @@ private:
         std::uint64_t data = 0;   // bytes that window and pacer leave for ack-eliciting packets
         std::uint64_t total = 0;  // bytes that the amplification limit leaves
     };
+    // Datagrams of one slot that are sealed together, all of one size but for the last.
+    struct Train {
+        static constexpr std::size_t kMostPackets = 64;
+
+        Bytes room;                // of the slot
+        std::size_t size = 0;      // of each datagram
+        std::size_t most = 0;      // datagrams
+        std::uint64_t budget = 0;  // bytes of ack-eliciting packets
+        Ecn ecn = Ecn::kNotEct;
+        std::array<protection::PacketToSeal, kMostPackets> packets;
+        std::size_t count = 0;
+        std::size_t used = 0;  // bytes of the room
+
+        Bytes next() const { return room.subspan(used, size); }
+        bool has_room() const { return count < most && used + size <= room.size(); }
+        // The place for what next() holds now, which is `length` bytes long.
+        protection::PacketToSeal& add(std::size_t length) {
+            used += length;
+            return packets[count++];
+        }
+    };
     SendBudget send_budget(Instant now);
     bool transmit_path_validation(TransmitSlot& slot, Instant now);
     bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
@@ -243,11 +264,26 @@ private:
     void write_application_frames(wire::PayloadWriter& writer);
     bool has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const;
     bool has_application_frames() const;
+    bool has_frames_besides_streams() const;
     bool ack_is_due(PacketNumberSpace space, Instant now) const;
     void finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now);
     void address_slot(TransmitSlot& slot, path::PathIndex path, std::size_t length, Ecn ecn);
     void requeue_for_probe(PacketNumberSpace space, Instant now);
     std::size_t close_packet(EncryptionLevel level, Bytes room, bool alone, Instant now);
+
+    // stream_train.cpp: the short path of a train
+    struct AlikePackets {
+        streams::StreamRun run;
+        std::uint64_t written = 0;  // bytes of the run
+        wire::ShortHeader header;
+        PacketNumber number;  // of the next one
+        std::optional<PacketNumber> largest_acknowledged;
+    };
+    void extend_train(Train& train, Instant now);
+    std::size_t most_alike(const Train& train) const;
+    bool write_alike(Train& train, AlikePackets& alike, wire::SentFrame& frame) const;
+    void finish_alike(const Train& train, const AlikePackets& alike,
+                      std::span<const wire::SentFrame> frames, Instant now);
 
     // timers.cpp
     void restart_idle_timer(Instant now);

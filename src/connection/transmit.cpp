@@ -11,7 +11,6 @@
 namespace stoq::connection {
 namespace {
 
-constexpr std::size_t kMaxTrain = 64;
 constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kHandshake,
                                       EncryptionLevel::kOneRtt};
 // Recovery's number for packets that were sent on another path than the one in use.
@@ -73,8 +72,12 @@ bool Connection::ack_is_due(PacketNumberSpace space, Instant now) const {
 }
 
 bool Connection::has_application_frames() const {
+    return has_frames_besides_streams() || streams_.has_pending();
+}
+
+bool Connection::has_frames_besides_streams() const {
     return pending_.handshake_done || pending_.new_token || ids_.local.has_frames_to_write() ||
-           ids_.remote.has_frames_to_write() || streams_.has_pending() ||
+           ids_.remote.has_frames_to_write() ||
            handshake_.has_pending(PacketNumberSpace::kApplication);
 }
 
@@ -327,40 +330,42 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
     return true;
 }
 
-// The fast path: as many full datagrams as slot, window and pacer take, sealed together.
+// As many full datagrams as slot, window and pacer take, sealed together. Around the packets that
+// are written frame by frame, extend_train() adds those that hold nothing but stream data.
 bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
     const SendBudget budget = send_budget(now);
     const path::PathIndex path = paths_.active_index();
-    const Ecn ecn = paths_.active().ecn.mark();
     std::uint8_t& probes = pending_.probes[index_of(PacketNumberSpace::kApplication)];
     const std::size_t size = std::min(
         probes > 0 ? paths_.active().mtu.size_for_probe_timeout(recovery_.probe_timeout_count())
                    : datagram_size(),
         slot.buffer.size());
-    const std::uint64_t allowed = std::min<std::uint64_t>(slot.buffer.size(), budget.total);
-    std::array<protection::PacketToSeal, kMaxTrain> train;
-    std::size_t count = 0;
-    std::size_t used = 0;
-    const std::size_t most = std::min(slot.max_datagrams, kMaxTrain);
-    while (count < most && used + size <= allowed) {
-        const bool may_elicit = used + size <= budget.data || probes > 0;
+    Train train;
+    train.room = slot.buffer.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(slot.buffer.size(), budget.total)));
+    train.size = size;
+    train.most = std::min(slot.max_datagrams, Train::kMostPackets);
+    train.budget = budget.data;
+    train.ecn = paths_.active().ecn.mark();
+    for (extend_train(train, now); train.has_room(); extend_train(train, now)) {
+        const bool may_elicit = train.used + size <= train.budget || probes > 0;
         if (!has_something_to_send(EncryptionLevel::kOneRtt, may_elicit, now)) {
             if (may_elicit) recovery_.on_app_limited();
             break;
         }
-        auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.subspan(used, size), path);
+        auto packet = begin_packet(EncryptionLevel::kOneRtt, train.next(), path);
         if (!packet) break;
         write_frames(*packet, may_elicit, now);
         //= 9000-12.4-1
         if (packet->payload().empty()) break;
-        finish_packet(*packet, path, ecn, now);
-        train[count++] = packet->finish();
-        used += packet->length();
+        finish_packet(*packet, path, train.ecn, now);
+        train.add(packet->length()) = packet->finish();
         if (packet->length() < size) break;
     }
-    if (count == 0 || !keyring_.seal(EncryptionLevel::kOneRtt, {train.data(), count})) return false;
-    slot.datagram_length = std::min(size, used);
-    address_slot(slot, path, used, ecn);
+    const std::span packets = std::span(train.packets).first(train.count);
+    if (packets.empty() || !keyring_.seal(EncryptionLevel::kOneRtt, packets)) return false;
+    slot.datagram_length = std::min(size, train.used);
+    address_slot(slot, path, train.used, train.ecn);
     return true;
 }
 

@@ -8,10 +8,10 @@ constexpr std::uint32_t kTestingProbeTimeouts = 2;
 
 }  // namespace
 
-bool EcnValidator::on_packet_sent(PacketNumberSpace space, bool marked) {
+bool EcnValidator::on_packets_sent(PacketNumberSpace space, bool marked, std::uint64_t count) {
     if (!marked) return false;
-    ++spaces_[index_of(space)].sent;
-    ++marked_sent_;
+    spaces_[index_of(space)].sent += count;
+    marked_sent_ += count;
     if (state_ != State::kTesting || marked_sent_ < kTestingPackets) return false;
     state_ = State::kUnknown;
     return true;

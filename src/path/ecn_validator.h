@@ -47,7 +47,10 @@ public:
 
     // `marked`: the packet left in a datagram with ECT(0).
     // True when the state changed.
-    bool on_packet_sent(PacketNumberSpace space, bool marked);
+    bool on_packet_sent(PacketNumberSpace space, bool marked) {
+        return on_packets_sent(space, marked, 1);
+    }
+    bool on_packets_sent(PacketNumberSpace space, bool marked, std::uint64_t count);
     EcnOutcome on_ack(const EcnFeedback& feedback);
     // A marked packet was declared lost. True when the state changed.
     bool on_marked_packet_lost();

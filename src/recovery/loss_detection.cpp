@@ -61,6 +61,30 @@ void LossRecovery::on_packet_sent(const OutgoingPacket& packet, Instant now) {
     }
 }
 
+void LossRecovery::on_train_sent(const OutgoingTrain& train, Instant now) {
+    Space& space = space_at(train.space);
+    STOQ_CHECK(!space.discarded && train.first.value() == space.packets.end());
+    STOQ_CHECK(train.frames.size() <= room_for_train(train.space));
+    const bool counts = train.path == path_;
+    for (const wire::SentFrame& frame : train.frames) {
+        SentPacket& sent = space.packets.on_sent(train, frame, now);
+        if (!counts) continue;
+        delivery_.on_sent(sent, bytes_in_flight_);
+        bytes_in_flight_ += sent.bytes;
+    }
+    space.ack_eliciting_in_flight += static_cast<std::uint32_t>(train.frames.size());
+    space.last_ack_eliciting_sent = now;
+    space.silent_packets = 0;
+    timer_restarted_at_ = now;
+}
+
+std::uint64_t LossRecovery::room_for_train(PacketNumberSpace space) const {
+    const SentPackets& packets = space_at(space).packets;
+    if (!has_room(space)) return 0;
+    return std::min({packets.unskipped_numbers(), kMaxPacketNumber - packets.end(),
+                     std::uint64_t{settings_.max_tracked_packets - packets.size()}});
+}
+
 bool LossRecovery::has_room(PacketNumberSpace space) const {
     const SentPackets& packets = space_at(space).packets;
     //= 9000-12.3-3

@@ -112,6 +112,10 @@ public:
     // --- Sending ---
     PacketNumber next_packet_number(PacketNumberSpace space, RandomSource& random);
     void on_packet_sent(const OutgoingPacket& packet, Instant now);
+    // The same as on_packet_sent() for each packet of the train. At most room_for_train() packets.
+    void on_train_sent(const OutgoingTrain& train, Instant now);
+    // How many packets may follow with numbers in a row, from next_packet_number() on.
+    std::uint64_t room_for_train(PacketNumberSpace space) const;
     // False when the space has no room for another packet: send nothing in it.
     bool has_room(PacketNumberSpace space) const;
     // True after a long run of packets that the peer need not acknowledge: add a PING, so that the

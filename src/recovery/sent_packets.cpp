@@ -45,6 +45,21 @@ SentPacket& SentPackets::on_sent(const OutgoingPacket& packet, Instant now) {
     return entry;
 }
 
+SentPacket& SentPackets::on_sent(const OutgoingTrain& train, const wire::SentFrame& frame,
+                                 Instant now) {
+    SentPacket& entry = packets_.emplace_back();
+    entry.time_sent = now;
+    entry.first_frame = frames_.end_position();
+    entry.bytes = train.bytes;
+    entry.frame_count = 1;
+    entry.path = train.path;
+    entry.ecn = train.ecn;
+    entry.state = SentPacket::State::kOutstanding;
+    entry.ack_eliciting = entry.in_flight = true;
+    frames_.emplace_back() = frame;
+    return entry;
+}
+
 void SentPackets::append_frames(const SentPacket& packet, FrameList& list) const {
     for (std::uint64_t i = 0; i < packet.frame_count; ++i) {
         list.add(frames_[packet.first_frame + i]);

@@ -32,6 +32,17 @@ struct OutgoingPacket {
     std::span<const wire::SentFrame> frames{};  // as PayloadWriter::records(); copied
 };
 
+// Packets that leave together and differ only in their numbers, which follow each other, and in the
+// one frame that each carries: all are ack-eliciting and in flight.
+struct OutgoingTrain {
+    PacketNumberSpace space = PacketNumberSpace::kApplication;
+    PacketNumber first;
+    std::uint32_t bytes = 0;  // of each
+    Ecn ecn = Ecn::kNotEct;
+    std::uint8_t path = 0;
+    std::span<const wire::SentFrame> frames{};  // one for each packet
+};
+
 // What a rate estimator noted when the packet left.
 struct DeliverySnapshot {
     std::uint64_t delivered = 0;  // bytes acknowledged by then
@@ -77,8 +88,14 @@ public:
     // without sending gives the same number.
     PacketNumber next_number(RandomSource& random);
 
+    // How many numbers from the next one on are not going to be skipped, as far as is known.
+    std::uint64_t unskipped_numbers() const { return skip_at_ > end() ? skip_at_ - end() : 0; }
+
     // Numbers have to increase. Returns the entry, whose delivery fields the caller may fill.
     SentPacket& on_sent(const OutgoingPacket& packet, Instant now);
+
+    // One packet of a train, with the next number.
+    SentPacket& on_sent(const OutgoingTrain& train, const wire::SentFrame& frame, Instant now);
 
     SentPacket& operator[](std::uint64_t number) { return packets_[number]; }
     const SentPacket& operator[](std::uint64_t number) const { return packets_[number]; }

@@ -71,6 +71,15 @@ SendScheduler::ReadyQueue* SendScheduler::first_ready() {
     return nullptr;
 }
 
+Stream* SendScheduler::lone_stream() const {
+    if (!repairs_.empty()) return nullptr;
+    const auto queue = std::ranges::find_if_not(ready_, &ReadyQueue::empty);
+    if (queue == ready_.end()) return nullptr;
+    Stream* const stream = queue->front();
+    const bool takes_turns = stream->incremental && ReadyQueue::next(stream) != nullptr;
+    return takes_turns ? nullptr : stream;
+}
+
 bool SendScheduler::write_stream_frames(wire::PayloadWriter& writer, ControlQueue& controls) {
     const std::size_t before = writer.written();
     //= 9000-13.3-4

@@ -44,7 +44,12 @@ public:
     // limit ask for STREAM_DATA_BLOCKED in `controls`.
     bool write_stream_frames(wire::PayloadWriter& writer, ControlQueue& controls);
 
+    // The stream whose new data the next packets are going to be full of, whoever else waits; null
+    // when there is none, or when streams take turns.
+    Stream* lone_stream() const;
+
     SendWindow& window() { return window_; }
+    const SendWindow& window() const { return window_; }
 
 private:
     using ReadyQueue = IntrusiveQueue<Stream, &Stream::ready_link>;

@@ -127,6 +127,13 @@ std::optional<std::uint64_t> SendStream::write_stream(wire::PayloadWriter& write
     return layout->data_length;
 }
 
+void SendStream::on_new_written(std::uint64_t length) {
+    STOQ_CHECK(length < sendable());
+    buffer_.on_sent(buffer_.next_offset(), length);
+    window_.use(length);
+    on_frame_written(false);
+}
+
 void SendStream::on_frame_written(bool fin) {
     switch (state_) {
         case SendState::kReady:

@@ -74,6 +74,18 @@ public:
     bool write_repair(wire::PayloadWriter& writer);
     // The same with new bytes, at most `credit`; returns how many, or nothing when none fits.
     std::optional<std::uint64_t> write_new(wire::PayloadWriter& writer, std::uint64_t credit);
+    // Where write_new() would go on.
+    std::uint64_t next_offset() const { return buffer_.next_offset(); }
+    // `out.size()` bytes that are buffered: where they lie, if in one piece, or copied to `out`.
+    ByteView view_or_copy(std::uint64_t offset, Bytes out) const {
+        const ByteView piece = buffer_.view(offset, out.size());
+        if (piece.size() == out.size()) return piece;
+        buffer_.copy(offset, out);
+        return {};
+    }
+    // `length` new bytes were put into STREAM frames as write_new() would have done, and neither
+    // all that is buffered nor all the credit.
+    void on_new_written(std::uint64_t length);
     // False when the frame does not fit.
     bool write_reset_stream(wire::PayloadWriter& writer) const;
     bool write_stream_data_blocked(wire::PayloadWriter& writer);

@@ -19,6 +19,14 @@
 
 namespace stoq::streams {
 
+// New bytes of one stream, which write_stream_frames() would send next, and nothing but them.
+struct StreamRun {
+    Stream* stream = nullptr;
+    StreamId id;
+    std::uint64_t offset = 0;
+    std::uint64_t available = 0;  // that both windows let go
+};
+
 class StreamSet {
 public:
     // `resources` has to outlive the set.
@@ -87,6 +95,17 @@ public:
     // Fills the rest of the packet, so call it last: a STREAM frame may go without a length. True
     // when at least one frame was written.
     bool write_stream_frames(wire::PayloadWriter& writer);
+
+    // The stream that alone fills the next packets, for a caller that writes their frames itself;
+    // nothing when other frames of ours wait.
+    std::optional<StreamRun> next_run() const;
+    // Bytes of a run: where they lie until they are acknowledged, or nothing and copied to `out`,
+    // when they are not in one piece.
+    ByteView view_or_copy(const StreamRun& run, std::uint64_t offset, Bytes out) const {
+        return run.stream->send.view_or_copy(offset, out);
+    }
+    // `length` bytes from the begin of the run went into frames without an end; less than all.
+    void on_run_written(const StreamRun& run, std::uint64_t length);
 
     // For the kinds kStream to kStreamsBlocked of SentFrame; others are ignored.
     void on_acked(const wire::SentFrame& frame);

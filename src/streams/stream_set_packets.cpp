@@ -135,6 +135,22 @@ bool StreamSet::write_stream_frames(wire::PayloadWriter& writer) {
     return written;
 }
 
+std::optional<StreamRun> StreamSet::next_run() const {
+    if (!connection_controls_.empty() || !controls_.empty()) return std::nullopt;
+    Stream* const stream = scheduler_.lone_stream();
+    if (stream == nullptr) return std::nullopt;
+    return StreamRun{
+        .stream = stream,
+        .id = stream->id,
+        .offset = stream->send.next_offset(),
+        .available = std::min(stream->send.sendable(), scheduler_.window().available())};
+}
+
+void StreamSet::on_run_written(const StreamRun& run, std::uint64_t length) {
+    run.stream->send.on_new_written(length);
+    scheduler_.window().use(length);
+}
+
 void StreamSet::note_blocked(Stream& stream) {
     if (stream.send.should_report_blocked()) {
         controls_.request(stream, StreamControl::kStreamDataBlocked);

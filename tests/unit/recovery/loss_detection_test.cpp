@@ -441,5 +441,50 @@ TEST(AppLimited, PacketsAreMarkedUntilWhatWasInFlightIsDelivered) {
     EXPECT_FALSE(sender.ack_one(2).app_limited);
 }
 
+TEST(TrainSent, IsRememberedLikeItsPackets) {
+    Sender one, other;
+    one.send();
+    other.send();
+    std::vector<wire::SentFrame> frames;
+    for (std::uint64_t i = 0; i < 40; ++i) frames.push_back(stream_range(4, 1100 * i, 1100));
+    for (const wire::SentFrame& frame : frames) one.send_frame(frame);
+    ASSERT_GE(other.recovery.room_for_train(kApplication), frames.size());
+    other.recovery.on_train_sent(
+        {.space = kApplication,
+         .first = other.recovery.next_packet_number(kApplication, other.random),
+         .bytes = 1200,
+         .frames = frames},
+        other.now);
+    EXPECT_EQ(one.recovery.bytes_in_flight(), other.recovery.bytes_in_flight());
+    EXPECT_EQ(one.recovery.timer(), other.recovery.timer());
+    for (Sender* sender : {&one, &other}) {
+        sender->wait(milliseconds(20));
+        const AckOutcome outcome = sender->ack({{0, 21}, {25, 41}});
+        EXPECT_EQ(outcome.newly_acked, 37u);
+        EXPECT_EQ(outcome.acked_bytes, 37 * 1200u);
+        EXPECT_EQ(outcome.lost.packets, 4u);
+        ASSERT_EQ(outcome.acked.size(), 2u);
+        EXPECT_EQ(outcome.acked[0].offset, 24 * 1100u);
+        EXPECT_EQ(outcome.acked[0].length, 16 * 1100u);
+        EXPECT_EQ(outcome.acked[1].length, 20 * 1100u);
+        ASSERT_EQ(outcome.lost.frames.size(), 1u);
+        EXPECT_EQ(outcome.lost.frames[0].offset, 20 * 1100u);
+        EXPECT_EQ(outcome.lost.frames[0].length, 4 * 1100u);
+        EXPECT_EQ(sender->recovery.bytes_in_flight(), 0u);
+    }
+}
+
+TEST(TrainSent, EndsBeforeTheNumberThatIsSkipped) {
+    Sender sender;
+    EXPECT_EQ(sender.recovery.room_for_train(kApplication), 0u) << "nothing was drawn yet";
+    sender.send();
+    std::uint64_t last = 0;
+    for (std::uint64_t room; (room = sender.recovery.room_for_train(kApplication)) > 0;) {
+        last = sender.send();
+        EXPECT_EQ(sender.recovery.room_for_train(kApplication), room - 1);
+    }
+    EXPECT_EQ(sender.send(), last + 2);
+}
+
 }  // namespace
 }  // namespace stoq::recovery
