@@ -118,6 +118,7 @@ private:
         bool ack_eliciting = false;           // the packet so far
         bool non_probing = false;
         bool key_phase = false;
+        bool followed = false;  // an earlier 1-RTT packet has shown that the peer lives
     };
     struct Timers {
         Instant idle = kNever;
@@ -168,7 +169,7 @@ private:
                                              const Arrival& arrival) const;
     void open_and_process(std::span<protection::PacketToOpen> packets, Arrival& arrival);
     void process_packet(const protection::OpenedPacket& packet, Arrival& arrival);
-    void follow_peer(const protection::OpenedPacket& packet, const Arrival& arrival);
+    void follow_peer(const protection::OpenedPacket& packet, Arrival& arrival);
     bool enter_path(Arrival& arrival);
     void on_unopened(const protection::PacketToOpen& packet, const Arrival& arrival);
     void replay_stored(Instant now);

@@ -44,6 +44,13 @@ constexpr bool kProbes<wire::NewConnectionIdFrame> = true;
 TransportResult<void> Connection::process_frames(ByteView payload, Arrival& arrival) {
     //= 9000-12.4-2
     if (payload.empty()) return violation(Reason::kEmptyPacket);
+    if (arrival.level == EncryptionLevel::kOneRtt && close_.is_open()) {
+        // What nearly all packets of a bulk transfer are.
+        if (const auto stream = wire::decode_filling_stream(payload)) [[likely]] {
+            arrival.ack_eliciting = arrival.non_probing = true;
+            return streams_.on_stream(*stream, arrival.now);
+        }
+    }
     ByteReader reader(payload);
     const wire::PacketType type = wire::packet_type_of(arrival.level);
     while (!reader.empty()) {

@@ -247,23 +247,26 @@ void Connection::process_packet(const protection::OpenedPacket& packet, Arrival&
 // Finds the path that the datagram came on, and counts its bytes there, once a datagram.
 bool Connection::enter_path(Arrival& arrival) {
     if (arrival.path && arrival.level != EncryptionLevel::kOneRtt) return true;
+    // What a validated address has sent need not be counted.
+    if (arrival.path && paths_[*arrival.path].amplification.validated()) return true;
     const auto sequence = ids_.local.sequence_of(arrival.destination);
-    const std::size_t counted = arrival.path && paths_[*arrival.path].amplification.validated()
-                                    ? 0
-                                    : arrival.datagram_length;
-    if (arrival.path && counted == 0) return true;
-    arrival.path =
-        paths_.on_datagram(arrival.addresses, counted, sequence.value_or(0), ids_.remote);
+    arrival.path = paths_.on_datagram(arrival.addresses, arrival.datagram_length,
+                                      sequence.value_or(0), ids_.remote);
     return arrival.path.has_value();
 }
 
 // Liveness, and where the peer is now.
-void Connection::follow_peer(const protection::OpenedPacket& packet, const Arrival& arrival) {
-    timers_.idle_restarted_by_sending = false;
-    restart_idle_timer(arrival.now);
-    status_.peer_packet_processed = true;
+void Connection::follow_peer(const protection::OpenedPacket& packet, Arrival& arrival) {
+    // Packets of the handshake may change what the timer is set to.
+    const bool one_rtt = arrival.level == EncryptionLevel::kOneRtt;
+    if (!one_rtt || !std::exchange(arrival.followed, true)) {
+        timers_.idle_restarted_by_sending = false;
+        restart_idle_timer(arrival.now);
+        status_.peer_packet_processed = true;
+    }
     recovery_.set_amplification_limited(paths_.active().amplification.blocked());
-    if (arrival.level != EncryptionLevel::kOneRtt) return;
+    if (!one_rtt) return;
+    if (paths_.follows_already({*arrival.path, packet.number(), arrival.non_probing})) return;
     const path::PacketOnPath on_path{
         .path = *arrival.path, .number = packet.number(), .non_probing = arrival.non_probing};
     if (const auto migration = paths_.on_packet_processed(on_path, validation_input(arrival.now))) {

@@ -95,6 +95,15 @@ public:
     // A new path may have to wait for a connection ID: then ids.id_of() is null.
     PathIndex on_datagram(const AddressPair& addresses, std::size_t length,
                           std::uint64_t local_sequence, RemoteConnectionIds& ids);
+    // True, and nothing else is to be done, when the packet came on the path in use.
+    bool follows_already(const PacketOnPath& packet) {
+        if (packet.path != active_) return false;
+        if (packet.non_probing &&
+            (!largest_non_probing_ || packet.number > *largest_non_probing_)) {
+            largest_non_probing_ = packet.number;
+        }
+        return true;
+    }
     // The frames of a 1-RTT packet were processed. A migration has already happened when it is
     // returned: active() is the new path, and both paths are being validated where needed.
     std::optional<Migration> on_packet_processed(const PacketOnPath& packet,

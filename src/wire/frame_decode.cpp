@@ -227,6 +227,19 @@ bool has_plain_type(const ByteReader& reader, PacketType packet) {
 
 }  // namespace
 
+std::optional<StreamFrame> decode_filling_stream(ByteView payload) {
+    constexpr std::uint64_t kType = frame_type::kStream | kStreamOffsetBit;
+    if (payload.empty() || (payload[0] & ~kStreamFinBit) != kType) return std::nullopt;
+    ByteReader reader(payload);
+    Fields fields(reader);
+    const bool fin = (fields.byte() & kStreamFinBit) != 0;
+    const StreamId id = fields.stream_id();
+    const std::uint64_t offset = fields.varint();
+    const ByteView data = fields.rest();
+    if (!fields.whole() || offset + data.size() > kMaxVarint) return std::nullopt;
+    return StreamFrame{id, offset, data, fin};
+}
+
 TransportResult<Frame> decode_frame(ByteReader& reader, PacketType packet) {
     // Any small frame whose value is not known in advance: for a constant one, the compiler would
     // first zero every byte of the result.

@@ -15,4 +15,8 @@ namespace stoq::wire {
 // means nothing.
 TransportResult<Frame> decode_frame(ByteReader& reader, PacketType packet);
 
+// The only frame of a payload that is a STREAM frame with an offset and without a length, and so
+// reaches to the end. Nothing when it is another, or is wrong: decode_frame() says what.
+std::optional<StreamFrame> decode_filling_stream(ByteView payload);
+
 }  // namespace stoq::wire

@@ -115,8 +115,9 @@ void UdpReceiver::deliver(std::size_t index, DatapathCounters& counters) {
             return;
         }
         const std::size_t length = std::min(step, left);
-        datagram.data = Bytes(at, length);
-        datagrams_[delivered_++] = datagram;
+        ReceivedDatagram& next = datagrams_[delivered_++];
+        next = datagram;
+        next.data = Bytes(at, length);
         ++counters.received_datagrams;
         at += length;
         left -= length;

@@ -201,5 +201,24 @@ TEST(DecodeFrame, InAPacketThatMayNotCarryItIsAViolation) {
     }
 }
 
+TEST(DecodeFillingStream, AFillingStreamFrameIsWhatDecodeFrameSays) {
+    for (const char* hex : {"0c 04 4100 aabb", "0d 04 05 aa", "0c 04 05", "0d 04 05"}) {
+        const auto bytes = from_hex(hex);
+        const auto stream = decode_filling_stream(bytes);
+        ASSERT_TRUE(stream) << hex;
+        ByteReader reader{ByteView(bytes)};
+        const auto frame = decode_frame(reader, PacketType::kOneRtt);
+        ASSERT_TRUE(frame) << hex;
+        EXPECT_EQ(to_text(Frame(*stream)), to_text(*frame)) << hex;
+    }
+}
+
+TEST(DecodeFillingStream, WhatDoesNotFillThePacketIsLeftToDecodeFrame) {
+    for (const char* hex : {"", "00", "01", "08 04 aa", "0e 04 05 01 aa", "0c", "0c 04", "0c 04 41",
+                            "0c 04 ffffffffffffffff aa", "4c 04 05 aa"}) {
+        EXPECT_FALSE(decode_filling_stream(from_hex(hex))) << hex;
+    }
+}
+
 }  // namespace
 }  // namespace stoq::wire
