@@ -4,7 +4,7 @@
 #   build    compiler, CMake, OpenSSL >= 3.5, liboqs, intel-ipsec-mb >= 2.0 (the default group)
 #   test     build, and GoogleTest and RapidCheck
 #   bench    build, and google-benchmark
-#   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer
+#   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer; valgrind
 #   interop  build, and Python's venv for the peers
 #   race     bench, and what the peers of the race are built with that apt has
 #   ngtcp2   the peer ngtcp2, from the source package of a newer release (see tools/dev/peers)
@@ -69,7 +69,7 @@ packages_of() {
         test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev ;;
         bench) packages_of build; echo libbenchmark-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
-            libclang-rt-19-dev llvm-19 universal-ctags python3 ;;
+            libclang-rt-19-dev llvm-19 universal-ctags python3 valgrind ;;
         interop) packages_of build; echo python3 python3-venv ;;
         race) packages_of bench; echo python3 perl libclang-dev libnuma-dev ;;
         ngtcp2) packages_of build ;;
