@@ -9,8 +9,9 @@ namespace stoq {
 namespace {
 
 // What one turn does at most, so that sending does not keep acknowledgements waiting, nor events
-// the datagrams.
+// the datagrams. Eight full trains are about a tenth of a millisecond.
 constexpr std::size_t kMaxTrainsPerTurn = 64;
+constexpr std::size_t kMaxBytesPerTurn = 512 * 1024;
 constexpr std::size_t kMaxEventsPerTurn = 4096;
 
 }  // namespace
@@ -100,9 +101,11 @@ bool Runtime::Implementation::dispatch_events() {
 bool Runtime::Implementation::transmit() {
     if (!sockets_.resume()) return false;
     std::size_t trains = 0;
-    for (; trains < kMaxTrainsPerTurn; ++trains) {
+    std::size_t bytes = 0;
+    for (; trains < kMaxTrainsPerTurn && bytes < kMaxBytesPerTurn; ++trains) {
         TransmitSlot* const slot = sockets_.slot();
         if (slot == nullptr || !endpoint_->transmit(*slot, io::now())) break;
+        bytes += slot->length;
         sockets_.send(*slot);
     }
     if (trains != 0) sockets_.flush();
