@@ -55,7 +55,7 @@ bool AckTracker::asks_for_immediate_ack(std::uint64_t number, Ecn ecn) const {
     if (space_ != PacketNumberSpace::kApplication) return true;
     //= 9000-13.2.1-9
     if (ecn == Ecn::kCe) return true;
-    if (!largest_ack_eliciting_) return false;
+    if (!largest_ack_eliciting_ || number == *largest_ack_eliciting_ + 1) return false;
     //= 9000-13.2.1-8
     return number < *largest_ack_eliciting_ ||
            !received_.contains(*largest_ack_eliciting_, number + 1);
