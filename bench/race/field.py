@@ -11,6 +11,7 @@ SKIPPED = 77
 
 # Name, and what must be known about its column.
 PEERS = {
+    "ngtcp2": "OpenSSL 3.5; own event loop with UDP_SEGMENT and UDP_GRO",
     "quinn": "rustls on aws-lc-rs, tokio; at most 10 segments a send",
     "quic-go": "NewReno, as it has no CUBIC",
 }

@@ -79,7 +79,6 @@ void Served::on_bytes(Bytes bytes) {
         if (head_length_ == kHeader) on_header();
     }
     if (bytes.empty()) return;
-    if (checker_.offset() == 0 && kind_ == Kind::kCount) first_ = Clock::now();
     checker_.check(bytes);
 }
 
@@ -87,6 +86,7 @@ void Served::on_header() {
     const std::uint64_t value = read_uint64(head_);
     kind_ = static_cast<Kind>(value >> 56);
     asked_ = value & kEndless;
+    if (kind_ == Kind::kCount) first_ = Clock::now();
     if (kind_ != Kind::kPour) return;
     size_ = asked_;
     answering_ = true;

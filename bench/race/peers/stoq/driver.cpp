@@ -1,5 +1,9 @@
 // The race's driver on STOQ, over the public interface. See bench/race/README.md.
-#include "driver.h"
+#include <cstdio>
+#include <memory>
+
+#include "application.h"
+#include "stoq/runtime.h"
 
 namespace race {
 namespace {
@@ -10,8 +14,6 @@ constexpr std::uint64_t kMostInFlight = 2 << 20;
 // Below this a copy costs less than keeping count of a reference.
 constexpr std::size_t kWorthSharing = 4096;
 constexpr std::uint32_t kPacketsPerAck = 32;
-
-}  // namespace
 
 stoq::Settings settings_of(const Options& options) {
     stoq::Settings settings;
@@ -31,30 +33,151 @@ std::unique_ptr<stoq::Runtime> make_runtime(const Options& options) {
     stoq::RuntimeSettings settings;
     settings.spin = std::chrono::microseconds(options.spin_us);
     settings.endpoint.retry = stoq::RetryPolicy::kNever;
+    // Ten thousand connections may each promise a whole window.
     settings.endpoint.receive_budget = std::uint64_t{1} << 40;
     auto runtime = stoq::Runtime::create(settings);
     if (!runtime) fail(runtime.error().message());
     return std::move(*runtime);
 }
 
-std::size_t write_copy(stoq::Endpoint& endpoint, const StreamKey& key, Bytes bytes) {
-    return endpoint.write(key.connection, key.stream, bytes).value_or(0);
+ConnectionId id_of(stoq::ConnectionHandle handle) {
+    return (std::uint64_t{handle.index} << 32) | handle.generation;
 }
 
-std::size_t write_pattern(stoq::Endpoint& endpoint, const StreamKey& key, Bytes bytes) {
-    if (bytes.size() < kWorthSharing) return write_copy(endpoint, key, bytes);
-    return endpoint.write(key.connection, key.stream, stoq::SharedBytes::immortal(bytes))
-        .value_or(0);
+stoq::ConnectionHandle handle_of(ConnectionId id) {
+    return {static_cast<std::uint32_t>(id >> 32), static_cast<std::uint32_t>(id)};
 }
 
+stoq::StreamId stream_of(const StreamKey& key) {
+    return stoq::StreamId(key.stream);
+}
+
+class Stoq final : public Transport {
+public:
+    explicit Stoq(const Options& options)
+        : options_(options), runtime_(make_runtime(options)), endpoint_(runtime_->endpoint()) {
+        runtime_->set_event_handler([this](const stoq::Event& event) { on_event(event); });
+        options.is_server ? listen() : load_trust();
+    }
+
+    ~Stoq() override { (void)runtime_->drain(std::chrono::milliseconds(500)); }
+
+    ConnectionId dial() override {
+        stoq::ConnectConfig config;
+        config.address = options_.connect;
+        config.server_name = kServerName;
+        config.credentials = credentials_;
+        config.settings = settings_of(options_);
+        const auto connection = runtime_->connect(config);
+        if (!connection) fail(connection.error().message());
+        return id_of(*connection);
+    }
+
+    bool was_resumed(ConnectionId connection) override {
+        const auto info = endpoint_.info(handle_of(connection));
+        return info && info->resumed;
+    }
+
+    std::optional<StreamKey> open(ConnectionId connection) override {
+        const auto stream =
+            endpoint_.open_stream(handle_of(connection), stoq::Directionality::kBidirectional);
+        if (!stream) return {};
+        return StreamKey{connection, stream->value()};
+    }
+
+    std::size_t write(const StreamKey& key, Bytes bytes, bool live_for_ever) override {
+        const auto connection = handle_of(key.connection);
+        if (live_for_ever && bytes.size() >= kWorthSharing) {
+            return endpoint_.write(connection, stream_of(key), stoq::SharedBytes::immortal(bytes))
+                .value_or(0);
+        }
+        return endpoint_.write(connection, stream_of(key), bytes).value_or(0);
+    }
+
+    void finish(const StreamKey& key) override {
+        (void)endpoint_.finish(handle_of(key.connection), stream_of(key));
+    }
+
+    void abandon(const StreamKey& key) override {
+        (void)endpoint_.stop_sending(handle_of(key.connection), stream_of(key), 0);
+    }
+
+    bool send_datagram(ConnectionId, Bytes) override { return false; }
+
+    void close(ConnectionId connection) override {
+        (void)endpoint_.close(handle_of(connection), 0);
+    }
+
+    void turn(std::chrono::milliseconds most) override { (void)runtime_->run_once(most); }
+
+private:
+    void listen() {
+        auto identity = stoq::Identity::from_files(options_.cert, options_.key);
+        if (!identity) fail(identity.error().message());
+        stoq::ListenConfig config;
+        config.address = options_.listen;
+        config.credentials.identities = {*identity};
+        set_tls(config.credentials);
+        config.settings = settings_of(options_);
+        const auto address = runtime_->listen(config);
+        if (!address) fail(address.error().message());
+        std::printf("ready: %s\n", stoq::to_string(*address).c_str());
+        std::fflush(stdout);
+    }
+
+    void load_trust() {
+        if (options_.resumed) unsupported("no resumption by clients yet");
+        auto trust = stoq::Trust::ca_file(options_.ca);
+        if (!trust) fail(trust.error().message());
+        credentials_->trust = *trust;
+        set_tls(*credentials_);
+    }
+
+    static void set_tls(stoq::Credentials& credentials) {
+        credentials.alpn = {kAlpn};
+        credentials.groups = "X25519";
+        credentials.cipher_suites = {true, false, false};
+    }
+
+    void on_event(const stoq::Event& event) {
+        if (const auto* readable = std::get_if<stoq::StreamReadable>(&event)) {
+            read(readable->connection, readable->stream);
+        } else if (const auto* writable = std::get_if<stoq::StreamWritable>(&event)) {
+            application().on_writable({id_of(writable->connection), writable->stream.value()});
+        } else if (const auto* established = std::get_if<stoq::ConnectionEstablished>(&event)) {
+            application().on_established(id_of(established->connection));
+        } else if (const auto* closed = std::get_if<stoq::ConnectionClosed>(&event)) {
+            if (closed->info.kind == stoq::CloseKind::kLocalApplication) return;
+            application().on_closed(id_of(closed->connection), stoq::to_string(closed->info));
+        } else if (std::get_if<stoq::StreamsAvailable>(&event) != nullptr) {
+            application().on_streams_available();
+        }
+    }
+
+    void read(stoq::ConnectionHandle connection, stoq::StreamId stream) {
+        const StreamKey key{id_of(connection), stream.value()};
+        while (const auto view = endpoint_.peek(connection, stream)) {
+            if (view->bytes.empty() && !view->finished) return;
+            const auto [bytes, finished] = *view;
+            application().on_data(key, bytes, finished);
+            (void)endpoint_.consume(connection, stream, bytes.size());
+            if (finished) return;
+        }
+    }
+
+    const Options& options_;
+    std::unique_ptr<stoq::Runtime> runtime_;
+    stoq::Endpoint& endpoint_;
+    std::shared_ptr<stoq::Credentials> credentials_ = std::make_shared<stoq::Credentials>();
+};
+
+}  // namespace
 }  // namespace race
 
 int main(int argc, char** argv) {
     const race::Options options = race::parse_options(argc, argv);
-    if (options.is_server) {
-        race::run_server(options);
-    } else {
-        race::run_client(options);
-    }
+    race::Stoq transport(options);
+    if (options.is_server) race::serve(transport);
+    race::drive(transport, options);
     return 0;
 }

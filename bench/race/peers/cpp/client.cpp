@@ -1,48 +1,82 @@
-// The client of the race's driver on STOQ.
+// The client of the race.
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <deque>
 #include <unordered_map>
 
-#include "driver.h"
+#include "application.h"
 
 namespace race {
 namespace {
 
-constexpr auto kTick = std::chrono::milliseconds(1);
-constexpr auto kBetweenRounds = std::chrono::milliseconds(500);
-constexpr auto kPatience = std::chrono::seconds(20);
+using namespace std::chrono_literals;
 
-class Client {
+constexpr auto kTick = 1ms;
+constexpr auto kBetweenRounds = 500ms;
+constexpr auto kPatience = 20s;
+constexpr auto kDatagramsAreLost = 100ms;
+constexpr auto kTicketsComeWithin = 100ms;
+
+class Client final : public Application {
 public:
-    explicit Client(const Options& options)
-        : options_(options),
-          runtime_(make_runtime(options)),
-          endpoint_(runtime_->endpoint()),
-          request_(make_request(header(Kind::kAnswer, options.response), options.request)) {
-        auto trust = stoq::Trust::ca_file(options.ca);
-        if (!trust) fail(trust.error().message());
-        credentials_->trust = *trust;
-        credentials_->alpn = {kAlpn};
-        credentials_->groups = "X25519";
-        credentials_->cipher_suites = {true, false, false};
-        runtime_->set_event_handler([this](const stoq::Event& event) { on_event(event); });
-    }
+    Client(Transport& transport, const Options& options)
+        : transport_(transport),
+          options_(options),
+          request_(make_request(header(Kind::kAnswer, options.response), options.request)) {}
 
-    void run() {
+    Report& run() {
         switch (options_.mode) {
             case Mode::kHandshakes: handshakes(); break;
             case Mode::kIdle:
             case Mode::kActive: keep_open(); break;
             case Mode::kRequests: requests(); break;
-            case Mode::kDatagrams: unsupported("no DATAGRAM frames yet");
+            case Mode::kDatagrams: datagrams(); break;
             default: bulk(); break;
         }
-        runtime_->close_all(0);
-        (void)runtime_->drain(kPatience / 20);
-        report_.print();
+        return report_;
+    }
+
+    // --- What the transport tells ---
+
+    void on_established(ConnectionId connection) override {
+        established_ = true;
+        if (!dialing_) return;
+        if (transport_.was_resumed(connection) != options_.resumed) report_.verified = false;
+        ask(connection);
+    }
+
+    void on_data(const StreamKey& key, Bytes bytes, bool end) override {
+        const auto at = streams_.find(key);
+        if (at == streams_.end()) return;
+        Stream& stream = at->second;
+        if (stream.role == Role::kUpload) {
+            stream.answer.insert(stream.answer.end(), bytes.begin(), bytes.end());
+        } else {
+            stream.received.check(bytes);
+        }
+        if (end) on_end(key);
+    }
+
+    void on_writable(const StreamKey& key) override { pour(key); }
+
+    void on_streams_available() override { ask_more(); }
+
+    void on_datagram(ConnectionId, Bytes bytes) override {
+        const auto now = Clock::now();
+        const Bytes expected = pattern_from(0, datagram_.size() - kHeader);
+        if (bytes.size() != datagram_.size() ||
+            !std::equal(expected.begin(), expected.end(), bytes.begin() + kHeader)) {
+            report_.verified = false;
+        }
+        last_echo_ = now;
+        if (now >= span_.begin) ++report_.count;
+        if (now < span_.end) send_datagram();
+    }
+
+    void on_closed(ConnectionId, const std::string& why) override {
+        fail("the connection ended: " + why);
     }
 
 private:
@@ -57,23 +91,9 @@ private:
         bool finished = false;
     };
 
-    // --- Connections ---
-
-    stoq::ConnectionHandle dial() {
-        stoq::ConnectConfig config;
-        config.address = options_.connect;
-        config.server_name = kServerName;
-        config.credentials = credentials_;
-        config.settings = settings_of(options_);
-        const auto connection = runtime_->connect(config);
-        if (!connection) fail(connection.error().message());
-        return *connection;
-    }
-
-    // Connects, and waits until that is done.
-    stoq::ConnectionHandle connect() {
-        const auto connection = dial();
+    ConnectionId connect() {
         established_ = false;
+        const ConnectionId connection = transport_.dial();
         turn_until([this] { return established_; });
         return connection;
     }
@@ -83,57 +103,25 @@ private:
         const auto limit = Clock::now() + kPatience + std::chrono::seconds(int(options_.seconds));
         while (!done()) {
             if (Clock::now() > limit) fail("nothing happens any more");
-            (void)runtime_->run_once(kTick);
+            transport_.turn(kTick);
         }
     }
 
-    void on_event(const stoq::Event& event) {
-        if (const auto* readable = std::get_if<stoq::StreamReadable>(&event)) {
-            receive({readable->connection, readable->stream});
-        } else if (const auto* writable = std::get_if<stoq::StreamWritable>(&event)) {
-            pour({writable->connection, writable->stream});
-        } else if (const auto* established = std::get_if<stoq::ConnectionEstablished>(&event)) {
-            established_ = true;
-            on_established(established->connection);
-        } else if (const auto* closed = std::get_if<stoq::ConnectionClosed>(&event)) {
-            on_closed(closed->info);
-        } else if (std::get_if<stoq::StreamsAvailable>(&event) != nullptr) {
-            ask_more();
-        }
-    }
-
-    void on_closed(const stoq::CloseInfo& info) {
-        if (info.kind != stoq::CloseKind::kLocalApplication) {
-            fail("the connection ended: " + stoq::to_string(info));
-        }
-    }
-
-    // --- Streams ---
-
-    StreamKey open(stoq::ConnectionHandle connection, Role role, Bytes first) {
-        const auto stream = endpoint_.open_stream(connection, stoq::Directionality::kBidirectional);
-        if (!stream) fail("no stream");
-        const StreamKey key{connection, *stream};
-        Stream& state = streams_[key];
+    std::optional<StreamKey> try_open(ConnectionId connection, Role role, Bytes first) {
+        const auto key = transport_.open(connection);
+        if (!key) return {};
+        Stream& state = streams_[*key];
         state.role = role;
         state.opened = Clock::now();
-        (void)write_copy(endpoint_, key, first);
-        if (role != Role::kUpload) (void)endpoint_.finish(connection, *stream);
+        (void)transport_.write(*key, first, false);
+        if (role != Role::kUpload) transport_.finish(*key);
         return key;
     }
 
-    void receive(const StreamKey& key) {
-        const auto at = streams_.find(key);
-        if (at == streams_.end()) return;
-        Stream& stream = at->second;
-        const bool ended = read_all(endpoint_, key, [&](stoq::ByteView bytes) {
-            if (stream.role == Role::kUpload) {
-                stream.answer.insert(stream.answer.end(), bytes.begin(), bytes.end());
-            } else {
-                stream.received.check(bytes);
-            }
-        });
-        if (ended) on_end(key);
+    StreamKey open(ConnectionId connection, Role role, Bytes first) {
+        const auto key = try_open(connection, role, first);
+        if (!key) fail("no stream");
+        return *key;
     }
 
     void on_end(const StreamKey& key) {
@@ -149,7 +137,7 @@ private:
     // --- Bulk ---
 
     void bulk() {
-        const auto connection = connect();
+        const ConnectionId connection = connect();
         span_ = span_of(options_, Clock::now());
         std::vector<StreamKey> downs;
         std::vector<StreamKey> ups;
@@ -159,20 +147,23 @@ private:
                 ups.push_back(open(connection, Role::kUpload, header(Kind::kCount, 0)));
             }
         }
-        turn_until([this] { return Clock::now() >= span_.begin; });
+        turn_until([&] { return pour_until(ups, span_.begin); });
         const std::uint64_t before = received_by(downs);
-        turn_until([&] {
-            for (const StreamKey& key : ups) pour(key);
-            return Clock::now() >= span_.end;
-        });
+        turn_until([&] { return pour_until(ups, span_.end); });
         take_downloads(downs, before);
         for (const StreamKey& key : ups) finish_upload(key);
         uploads_left_ = ups.size();
         turn_until([this] { return uploads_left_ == 0; });
         report_.verified = report_.verified && report_.bytes_down + report_.bytes_up > 0;
+        transport_.close(connection);
     }
 
-    StreamKey start_download(stoq::ConnectionHandle connection) {
+    bool pour_until(const std::vector<StreamKey>& ups, Clock::time_point end) {
+        for (const StreamKey& key : ups) pour(key);
+        return Clock::now() >= end;
+    }
+
+    StreamKey start_download(ConnectionId connection) {
         return open(connection, Role::kDownload, header(Kind::kPour, kEndless));
     }
 
@@ -189,7 +180,7 @@ private:
         for (const StreamKey& key : downs) {
             report_.verified = report_.verified && streams_[key].received.ok();
             streams_.erase(key);
-            (void)endpoint_.stop_sending(key.connection, key.stream, 0);
+            transport_.abandon(key);
         }
     }
 
@@ -200,10 +191,9 @@ private:
         Stream& stream = at->second;
         while (!stream.finished && static_cast<double>(stream.sent) < due(stream)) {
             const std::size_t taken =
-                write_pattern(endpoint_, key, pattern_from(stream.sent, options_.write));
-            if (taken == 0) return;
+                transport_.write(key, pattern_from(stream.sent, options_.write), true);
             stream.sent += taken;
-            if (Clock::now() >= span_.end) return;
+            if (taken == 0 || Clock::now() >= span_.end) return;
         }
     }
 
@@ -216,7 +206,7 @@ private:
 
     void finish_upload(const StreamKey& key) {
         streams_[key].finished = true;
-        (void)endpoint_.finish(key.connection, key.stream);
+        transport_.finish(key);
     }
 
     void on_count(const Stream& stream) {
@@ -246,73 +236,98 @@ private:
         turn_until([this] { return asked_ == 0; });
         report_.count = report_.latencies.count();
         report_.seconds = span_.seconds();
+        transport_.close(connection_);
     }
 
     void ask_more() {
         while (asking_ && asked_ < options_.in_flight) {
+            if (!try_open(connection_, Role::kRequest, request_)) return;
             ++asked_;
-            open(connection_, Role::kRequest, request_);
         }
     }
 
-    void on_answer(stoq::ConnectionHandle connection, const Stream& stream) {
+    void ask(ConnectionId connection) {
+        ++asked_;
+        open(connection, Role::kRequest, request_);
+    }
+
+    void on_answer(ConnectionId connection, const Stream& stream) {
         const auto now = Clock::now();
-        report_.verified = report_.verified && stream.received.ok() &&
-                           stream.received.offset() == options_.response;
-        if (stream.opened >= span_.begin && span_.begin != Clock::time_point{}) {
-            report_.latencies.add(now - stream.opened);
+        if (!stream.received.ok() || stream.received.offset() != options_.response) {
+            report_.verified = false;
         }
         --asked_;
-        if (dialing_) {
-            on_handshake_proved(connection, now);
-        } else {
-            ask_more();
+        if (dialing_) return on_handshake_proved(connection, now);
+        if (asking_ && stream.opened >= span_.begin) report_.latencies.add(now - stream.opened);
+        ask_more();
+    }
+
+    // --- Datagrams ---
+
+    void datagrams() {
+        connection_ = connect();
+        span_ = span_of(options_, Clock::now());
+        datagram_ = make_request({}, std::max(options_.request, kHeader));
+        send_datagrams();
+        turn_until([this] {
+            if (Clock::now() - last_echo_ > kDatagramsAreLost) send_datagrams();
+            return Clock::now() >= span_.end;
+        });
+        report_.seconds = span_.seconds();
+        transport_.close(connection_);
+    }
+
+    void send_datagrams() {
+        last_echo_ = Clock::now();
+        for (std::size_t i = 0; i < options_.in_flight; ++i) send_datagram();
+    }
+
+    void send_datagram() {
+        if (!transport_.send_datagram(connection_, datagram_)) {
+            unsupported("this driver has no DATAGRAM frames");
         }
     }
 
     // --- Handshakes ---
 
     void handshakes() {
-        if (options_.resumed) unsupported("no resumption on the client's side yet");
+        if (options_.resumed) fetch_ticket();
         span_ = span_of(options_, Clock::now());
         dialing_ = true;
-        for (std::size_t i = 0; i < options_.in_flight; ++i) dialed_.push_back(dial_one());
-        turn_until([this] { return asked_ == 0 && Clock::now() >= span_.end; });
+        for (std::size_t i = 0; i < options_.in_flight; ++i) dial_one();
+        turn_until([this] { return dialed_.empty() && Clock::now() >= span_.end; });
         report_.seconds = span_.seconds();
     }
 
-    struct Dialed {
-        stoq::ConnectionHandle connection;
-        Clock::time_point begun;
-    };
-
-    Dialed dial_one() {
-        ++asked_;
-        return {dial(), Clock::now()};
+    void fetch_ticket() {
+        const ConnectionId first = connect();
+        ask(first);
+        const auto enough = Clock::now() + kTicketsComeWithin;
+        turn_until([&] { return asked_ == 0 && Clock::now() >= enough; });
+        transport_.close(first);
     }
 
-    void on_established(stoq::ConnectionHandle connection) {
-        if (dialing_) open(connection, Role::kRequest, request_);
+    void dial_one() {
+        const auto now = Clock::now();
+        dialed_[transport_.dial()] = now;
     }
 
-    void on_handshake_proved(stoq::ConnectionHandle connection, Clock::time_point now) {
-        (void)endpoint_.close(connection, 0);
-        for (Dialed& dialed : dialed_) {
-            if (dialed.connection != connection) continue;
-            if (dialed.begun >= span_.begin) {
-                ++report_.count;
-                report_.latencies.add(now - dialed.begun);
-            }
-            if (now < span_.end) dialed = dial_one();
-            return;
+    void on_handshake_proved(ConnectionId connection, Clock::time_point now) {
+        const Clock::time_point begun = dialed_[connection];
+        dialed_.erase(connection);
+        if (begun >= span_.begin && now < span_.end) {
+            ++report_.count;
+            report_.latencies.add(now - begun);
         }
+        transport_.close(connection);
+        if (now < span_.end) dial_one();
     }
 
     // --- Connections that stay ---
 
     // Opens the connections and keeps them until standard input ends.
     void keep_open() {
-        std::vector<stoq::ConnectionHandle> connections;
+        std::vector<ConnectionId> connections;
         for (std::size_t i = 0; i < options_.connections; ++i) {
             connections.push_back(connect());
             ask(connections.back());
@@ -324,39 +339,36 @@ private:
         auto next_round = Clock::now();
         pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
         while (::poll(&input, 1, 0) == 0) {
-            (void)runtime_->run_once(std::chrono::milliseconds(20));
+            transport_.turn(20ms);
             if (options_.mode != Mode::kActive || asked_ > 0 || Clock::now() < next_round) continue;
-            for (const auto connection : connections) ask(connection);
+            for (const ConnectionId connection : connections) ask(connection);
             next_round = Clock::now() + kBetweenRounds;
         }
     }
 
-    void ask(stoq::ConnectionHandle connection) {
-        ++asked_;
-        open(connection, Role::kRequest, request_);
-    }
-
+    Transport& transport_;
     const Options& options_;
-    std::unique_ptr<stoq::Runtime> runtime_;
-    stoq::Endpoint& endpoint_;
-    std::shared_ptr<stoq::Credentials> credentials_ = std::make_shared<stoq::Credentials>();
     std::vector<std::uint8_t> request_;
     std::unordered_map<StreamKey, Stream, StreamKeyHash> streams_;
-    stoq::ConnectionHandle connection_{};
+    ConnectionId connection_ = 0;
     bool established_ = false;
     Span span_{};
     std::size_t uploads_left_ = 0;
     bool asking_ = false;
     std::size_t asked_ = 0;
+    std::vector<std::uint8_t> datagram_;
+    Clock::time_point last_echo_{};
     bool dialing_ = false;
-    std::vector<Dialed> dialed_;
+    std::unordered_map<ConnectionId, Clock::time_point> dialed_;
     Report report_;
 };
 
 }  // namespace
 
-void run_client(const Options& options) {
-    Client(options).run();
+void drive(Transport& transport, const Options& options) {
+    Client client(transport, options);
+    transport.set_application(client);
+    client.run().print();
 }
 
 }  // namespace race
