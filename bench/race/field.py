@@ -13,6 +13,7 @@ SKIPPED = 77
 PEERS = {
     "ngtcp2": "OpenSSL 3.5; own event loop with UDP_SEGMENT and UDP_GRO",
     "quinn": "rustls on aws-lc-rs, tokio; at most 10 segments a send",
+    "s2n-quic": "s2n-tls, tokio; at most 10 segments a send",
     "quic-go": "NewReno, as it has no CUBIC",
 }
 
