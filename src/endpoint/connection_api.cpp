@@ -84,7 +84,7 @@ ApiResult<StreamId> Endpoint::open_stream(ConnectionHandle connection,
                                           Directionality directionality) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto id = found->streams().open(directionality);
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return id;
 }
 
@@ -92,7 +92,7 @@ ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId str
                                        ByteView bytes) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto taken = found->streams().write(stream, bytes);
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return taken;
 }
 
@@ -100,21 +100,21 @@ ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId str
                                        SharedBytes bytes) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto taken = found->streams().write(stream, std::move(bytes));
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return taken;
 }
 
 ApiResult<void> Endpoint::finish(ConnectionHandle connection, StreamId stream) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto done = found->streams().finish(stream);
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return done;
 }
 
 ApiResult<void> Endpoint::reset(ConnectionHandle connection, StreamId stream, std::uint64_t code) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto done = found->streams().reset(stream, code);
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return done;
 }
 
@@ -122,7 +122,7 @@ ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream)
     auto* found = STOQ_TRY(implementation_->find(connection));
     const streams::ReadView view = STOQ_TRY(found->streams().peek(stream));
     // The end was taken with it: the peer may get credit for another stream.
-    if (view.finished && view.bytes.empty()) implementation_->touch(connection);
+    if (view.finished && view.bytes.empty()) implementation_->touch_streams(connection);
     return ReadView{view.bytes, view.finished};
 }
 
@@ -131,7 +131,7 @@ ApiResult<ReadPieces> Endpoint::peek(ConnectionHandle connection, StreamId strea
     if (pieces.empty()) return std::unexpected(ApiError::kInvalidArgument);
     auto* found = STOQ_TRY(implementation_->find(connection));
     const streams::ReadPieces shown = STOQ_TRY(found->streams().peek(stream, pieces));
-    if (shown.finished && shown.length == 0) implementation_->touch(connection);
+    if (shown.finished && shown.length == 0) implementation_->touch_streams(connection);
     return ReadPieces{shown.count, shown.length, shown.finished};
 }
 
@@ -139,7 +139,8 @@ ApiResult<void> Endpoint::consume(ConnectionHandle connection, StreamId stream,
                                   std::size_t length) {
     auto* found = STOQ_TRY(implementation_->find(connection));
     auto done = found->streams().consume(stream, length);
-    implementation_->touch(connection);
+    // Mostly there is no news for the peer: credit is given half a window at a time.
+    if (found->streams().has_pending()) implementation_->touch_streams(connection);
     return done;
 }
 
@@ -147,7 +148,7 @@ ApiResult<void> Endpoint::stop_sending(ConnectionHandle connection, StreamId str
                                        std::uint64_t code) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));
     auto done = found->streams().stop_sending(stream, code);
-    implementation_->touch(connection);
+    implementation_->touch_streams(connection);
     return done;
 }
 

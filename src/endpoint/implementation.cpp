@@ -308,6 +308,14 @@ void Endpoint::Implementation::touch(ConnectionHandle handle) {
     after_activity({handle.index, handle.generation});
 }
 
+void Endpoint::Implementation::touch_streams(ConnectionHandle handle) {
+    const SlabHandle found{handle.index, handle.generation};
+    Entry* const entry = connections_.find(found);
+    if (entry == nullptr) return;
+    queue_transmit(found, *entry);
+    if (!std::exchange(entry->events_queued, true)) queues_.events.push_back(found);
+}
+
 EndpointStatistics Endpoint::Implementation::statistics() const {
     return {.datagrams_received = counters_.datagrams_received,
             .datagrams_sent = counters_.datagrams_sent,

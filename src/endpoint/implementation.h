@@ -42,6 +42,8 @@ public:
     ApiResult<connection::Connection*> find_open(ConnectionHandle handle);
     // The application did something: there may be datagrams to send, or events.
     void touch(ConnectionHandle handle);
+    // The same for something that concerns streams alone.
+    void touch_streams(ConnectionHandle handle);
 
     Instant latest_time() const { return now_; }
     EndpointStatistics statistics() const;
