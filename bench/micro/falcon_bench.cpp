@@ -1,7 +1,8 @@
 // What Falcon costs: keys, signatures and verifications of each algorithm of the provider, as a
 // handshake uses them, and what it is compared with.
 //
-//   falcon_bench [SECONDS]     microseconds of CPU time, the median; 0.2 seconds for each by default
+//   falcon_bench [SECONDS]     microseconds of CPU time, the median; 0.2 seconds for each by
+//   default
 //
 // The last line is RESULT name=value ..., for Falcon-1024.
 #include <algorithm>
@@ -93,14 +94,18 @@ Costs costs_of(const char* type, const char* group, const char* digest, double s
     const auto sign = [&] {
         EVP_MD_CTX* context = EVP_MD_CTX_new();
         size = signature.size();
-        check(EVP_DigestSignInit_ex(context, nullptr, digest, nullptr, nullptr, key, nullptr) == 1 &&
-              EVP_DigestSign(context, signature.data(), &size, kMessage.data(), kMessage.size()) == 1);
+        check(EVP_DigestSignInit_ex(context, nullptr, digest, nullptr, nullptr, key, nullptr) ==
+                  1 &&
+              EVP_DigestSign(context, signature.data(), &size, kMessage.data(), kMessage.size()) ==
+                  1);
         EVP_MD_CTX_free(context);
     };
     const auto verify = [&] {
         EVP_MD_CTX* context = EVP_MD_CTX_new();
-        check(EVP_DigestVerifyInit_ex(context, nullptr, digest, nullptr, nullptr, key, nullptr) == 1 &&
-              EVP_DigestVerify(context, signature.data(), size, kMessage.data(), kMessage.size()) == 1);
+        check(EVP_DigestVerifyInit_ex(context, nullptr, digest, nullptr, nullptr, key, nullptr) ==
+                  1 &&
+              EVP_DigestVerify(context, signature.data(), size, kMessage.data(), kMessage.size()) ==
+                  1);
         EVP_MD_CTX_free(context);
     };
     const Costs costs = {measure(seconds, [&] { EVP_PKEY_free(make()); }), measure(seconds, sign),
@@ -123,6 +128,7 @@ int main(int argc, char** argv) {
     print("Ed25519", costs_of("ED25519", nullptr, nullptr, seconds));
     print("ML-DSA-65", costs_of("ML-DSA-65", nullptr, nullptr, seconds));
     const Costs& falcon = costs["falcon1024"];
-    std::printf("RESULT falcon1024_generate_us=%.0f falcon1024_sign_us=%.1f falcon1024_verify_us=%.1f\n",
-                falcon.generate, falcon.sign, falcon.verify);
+    std::printf(
+        "RESULT falcon1024_generate_us=%.0f falcon1024_sign_us=%.1f falcon1024_verify_us=%.1f\n",
+        falcon.generate, falcon.sign, falcon.verify);
 }
