@@ -1,4 +1,5 @@
 // The race's driver on STOQ, over the public interface. See bench/race/README.md.
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -156,11 +157,15 @@ private:
 
     void read(stoq::ConnectionHandle connection, stoq::StreamId stream) {
         const StreamKey key{id_of(connection), stream.value()};
-        while (const auto view = endpoint_.peek(connection, stream)) {
-            if (view->bytes.empty() && !view->finished) return;
-            const auto [bytes, finished] = *view;
-            application().on_data(key, bytes, finished);
-            (void)endpoint_.consume(connection, stream, bytes.size());
+        std::array<stoq::ByteView, 64> pieces;
+        while (const auto shown = endpoint_.peek(connection, stream, pieces)) {
+            const auto [count, length, finished] = *shown;
+            if (length == 0 && !finished) return;
+            for (std::size_t i = 0; i < count; ++i) {
+                application().on_data(key, pieces[i], finished && i + 1 == count);
+            }
+            if (count == 0) application().on_data(key, {}, true);
+            (void)endpoint_.consume(connection, stream, length);
             if (finished) return;
         }
     }
