@@ -14,6 +14,7 @@ PEERS = {
     "ngtcp2": "OpenSSL 3.5; own event loop with UDP_SEGMENT and UDP_GRO",
     "quinn": "rustls on aws-lc-rs, tokio; at most 10 segments a send",
     "s2n-quic": "s2n-tls, tokio; at most 10 segments a send",
+    "quiche": "BoringSSL; own event loop with UDP_SEGMENT and UDP_GRO",
     "quic-go": "NewReno, as it has no CUBIC",
 }
 

@@ -13,6 +13,8 @@ namespace {
 
 // After so many trains it is time to see what the peer has acknowledged.
 constexpr int kTrainsPerTurn = 4;
+// Acknowledgements and requests come one by one: take many before answering.
+constexpr int kReceivesPerTurn = 32;
 
 class Ngtcp2 final : public Transport, public Keeper {
 public:
@@ -130,7 +132,7 @@ private:
     // --- Receiving ---
 
     void receive() {
-        for (int trains = 0; trains < kTrainsPerTurn; ++trains) {
+        for (int trains = 0; trains < kReceivesPerTurn; ++trains) {
             const auto train = socket_.receive();
             if (!train) return;
             for (std::size_t begin = 0; begin < train->bytes.size(); begin += train->segment) {
