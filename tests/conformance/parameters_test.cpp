@@ -59,10 +59,12 @@ public:
     // What TLS wants to say, in datagrams to the endpoint whose connection ID is `to`.
     std::vector<Packet> send(const wire::ConnectionId& to) {
         std::vector<Packet> packets;
-        for (const EncryptionLevel level : {EncryptionLevel::kInitial, EncryptionLevel::kHandshake}) {
+        for (const EncryptionLevel level :
+             {EncryptionLevel::kInitial, EncryptionLevel::kHandshake}) {
             const ByteView all = session_->pending(level);
             for (std::size_t at = 0; at < all.size(); at += 1'000) {
-                const ByteView part = all.subspan(at, std::min<std::size_t>(1'000, all.size() - at));
+                const ByteView part =
+                    all.subspan(at, std::min<std::size_t>(1'000, all.size() - at));
                 packets.push_back(seal(level, to, at / 1'000, {at, part}));
             }
         }

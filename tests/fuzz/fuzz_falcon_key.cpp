@@ -30,8 +30,7 @@ void read_private(const falcon::Algorithm& algorithm, ByteView der) {
     fuzz::require(key->has_public() && key->has_private());
     // A hybrid's classical part has more than one encoding, and we write only one of them.
     if (!algorithm.curve) {
-        const auto again =
-            falcon::encode_private_key_info(algorithm, key->private_bytes().view());
+        const auto again = falcon::encode_private_key_info(algorithm, key->private_bytes().view());
         fuzz::require(std::ranges::equal(again.view(), der));
     }
     // Whatever the private half is, using it ends.

@@ -2,11 +2,11 @@
 //
 // The input says what to change. Its first byte chooses the algorithm; then come edits of four
 // bytes: what to do, where (two bytes), and with which byte.
+#include <oqs/oqs.h>
+
 #include <algorithm>
 #include <array>
 #include <vector>
-
-#include <oqs/oqs.h>
 
 #include "falcon/key.h"
 #include "fuzz_input.h"

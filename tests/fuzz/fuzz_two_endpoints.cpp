@@ -1,9 +1,9 @@
 // Two endpoints against each other, over a path and under applications that the fuzzer drives.
 //
-// Input: two bytes of settings, then commands of one byte. The low four bits say what, the high four
-// which side, which stream, how many. Whatever it is: bytes arrive in order and unchanged, nothing
-// grows without bound, nothing runs for ever, and no connection ends by an error of ours. At the end
-// the path is good again, and what was not given up arrives.
+// Input: two bytes of settings, then commands of one byte. The low four bits say what, the high
+// four which side, which stream, how many. Whatever it is: bytes arrive in order and unchanged,
+// nothing grows without bound, nothing runs for ever, and no connection ends by an error of ours.
+// At the end the path is good again, and what was not given up arrives.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -46,7 +46,8 @@ std::uint8_t pattern(StreamId stream, std::uint64_t position) {
 
 Settings settings_of(std::uint8_t choice) {
     Settings settings;
-    settings.initial_stream_window = settings.max_stream_window = (choice & 1) != 0 ? 3'000 : 65'536;
+    settings.initial_stream_window = settings.max_stream_window =
+        (choice & 1) != 0 ? 3'000 : 65'536;
     settings.initial_connection_window = settings.max_connection_window =
         (choice & 2) != 0 ? 8'000 : 262'144;
     settings.max_bidirectional_streams = settings.max_unidirectional_streams = 4;
@@ -81,8 +82,8 @@ const Credentials& server_credentials() {
 }
 
 const std::shared_ptr<const Credentials>& client_credentials() {
-    static const auto credentials = std::make_shared<const Credentials>(
-        with_cheap_group(test::client_credentials()));
+    static const auto credentials =
+        std::make_shared<const Credentials>(with_cheap_group(test::client_credentials()));
     return credentials;
 }
 
@@ -211,7 +212,8 @@ private:
 
     void damage(Side& side, unsigned detail) {
         if ((detail & 7) == 7 && client().closed == std::nullopt) {
-            client().address.port = static_cast<std::uint16_t>(1'000 + byte());  // another NAT entry
+            client().address.port =
+                static_cast<std::uint16_t>(1'000 + byte());  // another NAT entry
             return;
         }
         if (side.outgoing.empty() || side.outgoing.front().bytes.empty()) return;

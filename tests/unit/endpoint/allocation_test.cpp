@@ -29,14 +29,14 @@ class Pair {
 public:
     explicit Pair(std::size_t drop_every) : drop_every_(drop_every) {
         EXPECT_TRUE(server_.listen({test::server_credentials(), full_windows()}));
-        connection_ = client_
-                          .connect({.remote = server_address_,
-                                    .server_name = "localhost",
-                                    .credentials = std::make_shared<Credentials>(
-                                        test::client_credentials()),
-                                    .settings = full_windows()},
-                                   now_)
-                          .value();
+        connection_ =
+            client_
+                .connect({.remote = server_address_,
+                          .server_name = "localhost",
+                          .credentials = std::make_shared<Credentials>(test::client_credentials()),
+                          .settings = full_windows()},
+                         now_)
+                .value();
         for (int i = 0; i < 50; ++i) round();
         stream_ = client_.open_stream(connection_, Directionality::kUnidirectional).value();
     }
@@ -92,8 +92,8 @@ private:
                 const auto view = server_.peek(readable->connection, readable->stream);
                 if (!view || view->bytes.empty()) break;
                 read_ += view->bytes.size();
-                EXPECT_TRUE(server_.consume(readable->connection, readable->stream,
-                                            view->bytes.size()));
+                EXPECT_TRUE(
+                    server_.consume(readable->connection, readable->stream, view->bytes.size()));
             }
         }
         server_.settle();
