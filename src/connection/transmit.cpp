@@ -39,12 +39,23 @@ bool Connection::transmit(TransmitSlot& slot, Instant now) {
 
 // --- What may be sent ---
 
+// On a short path a window grows without a loss until the peer's socket buffer overflows: whatever
+// the controller says, no more is in flight than 160 Gbit/s need on it, or what a socket holds.
+std::uint64_t Connection::path_window() const {
+    constexpr std::uint64_t kLeast = 2 << 20;
+    constexpr std::uint64_t kBytesPerMicrosecond = 20'000;
+    if (!recovery_.rtt().has_sample()) return kLeast;
+    const auto shortest =
+        std::chrono::duration_cast<std::chrono::microseconds>(recovery_.rtt().min());
+    return std::max(kLeast, static_cast<std::uint64_t>(shortest.count()) * kBytesPerMicrosecond);
+}
+
 Connection::SendBudget Connection::send_budget(Instant now) {
     SendBudget budget;
     //= 9000-14.1-6
     budget.total = paths_.active().amplification.allowance();
     const std::uint64_t in_flight = recovery_.bytes_in_flight();
-    const std::uint64_t window = controller_->window();
+    const std::uint64_t window = std::min(controller_->window(), path_window());
     //= 9002-7-3
     budget.data = window > in_flight ? window - in_flight : 0;
     timers_.pace = kNever;

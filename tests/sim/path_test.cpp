@@ -152,5 +152,27 @@ TEST(SimPath, ReplayedTruncatedDamagedAndRandomDatagramsChangeNothing) {
     EXPECT_EQ(world.server().closed()->kind, CloseKind::kPeerApplication);
 }
 
+// What is in flight on a path without delay waits in the peer's socket buffer.
+TEST(SimPath, AShortPathIsNotFilledBeyondWhatASocketHolds) {
+    Scenario scenario = plain_scenario(31, 20'000'000);
+    scenario.up.delay = scenario.down.delay = std::chrono::microseconds(20);
+    for (Settings* settings : {&scenario.client, &scenario.server}) {
+        settings->initial_stream_window = settings->max_stream_window = 64 << 20;
+        settings->initial_connection_window = settings->max_connection_window = 64 << 20;
+        settings->send_buffer_per_stream = 16 << 20;
+    }
+    World world(scenario);
+    world.start();
+    std::uint64_t most = 0;
+    EXPECT_TRUE(world.run([&] {
+        const auto statistics =
+            world.client_host().endpoint().statistics(world.client_connection());
+        if (statistics) most = std::max(most, statistics->bytes_in_flight);
+        return world.client().complete() && world.server().complete();
+    })) << world.describe();
+    EXPECT_GT(most, 1u << 20);
+    EXPECT_LE(most, 2u << 20);
+}
+
 }  // namespace
 }  // namespace stoq::sim
