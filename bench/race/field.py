@@ -15,6 +15,7 @@ PEERS = {
     "quinn": "rustls on aws-lc-rs, tokio; at most 10 segments a send",
     "s2n-quic": "s2n-tls, tokio; at most 10 segments a send",
     "quiche": "BoringSSL; own event loop with UDP_SEGMENT and UDP_GRO",
+    "msquic": "its own event loop and TLS library; no pacing, no send buffering",
     "quic-go": "NewReno, as it has no CUBIC",
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def reap(process):
 
 def stop(process):
     if process.returncode is None:
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)  # Popen.kill() would reap it without its usage
         return reap(process)
     return 0.0
 

@@ -54,8 +54,8 @@ class Results:
             return None
         return ours / theirs if figure.higher_is_better else theirs / ours
 
-    def ceiling(self):
-        values = [it["c_gbps"] for it in self.ceilings]
+    def ceiling(self, name="c_gbps"):
+        values = [it[name] for it in self.ceilings]
         return statistics.median(values) if values else None
 
     # --- Forms ---
@@ -79,6 +79,10 @@ class Results:
         widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
         return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip()
                          for line in lines)
+
+    def ceiling_text(self):
+        u, a, c = (short(self.ceiling(name)) for name in ("u_gbps", "a_gbps", "c_gbps"))
+        return f"ceiling, Gbit/s: raw UDP {u}, AES-128-GCM {a}, together {c}"
 
     def reasons_text(self):
         lines = [f"{name}: takes no part: {reason}" for name, reason in self.absent.items()]

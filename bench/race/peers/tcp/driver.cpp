@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -279,6 +280,7 @@ private:
 
 int main(int argc, char** argv) {
     const race::Options options = race::parse_options(argc, argv);
+    (void)std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the call
     race::TcpTls transport(options);
     if (options.is_server) race::serve(transport);
     race::drive(transport, options);

@@ -15,6 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 const SOCKET_BUFFER: i32 = 8 << 20;
+const LARGEST_OF_TEN: u16 = 6550;
 
 struct Sender(quinn::SendStream);
 struct Receiver(quinn::RecvStream);
@@ -106,6 +107,8 @@ fn transport(options: &Options) -> Arc<TransportConfig> {
         .max_concurrent_bidi_streams(VarInt::from_u32(1000))
         .datagram_receive_buffer_size(Some(4 << 20))
         .datagram_send_buffer_size(4 << 20)
+        // Its ten segments of 16 kB would be more than a datagram of IP may hold.
+        .enable_segmentation_offload(options.datagram <= LARGEST_OF_TEN)
         .congestion_controller_factory(Arc::new(cubic));
     Arc::new(transport)
 }
