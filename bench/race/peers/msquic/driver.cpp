@@ -417,6 +417,13 @@ private:
     std::vector<Connection*> to_start_;
 };
 
+// For what comes after the end.
+class Nobody final : public Application {
+    void on_data(const StreamKey&, Bytes, bool) override {}
+    void on_writable(const StreamKey&) override {}
+    void on_closed(ConnectionId, const std::string&) override {}
+};
+
 }  // namespace
 }  // namespace race
 
@@ -429,6 +436,8 @@ extern "C" int race_main(int argc, char** argv) {
     if (options.is_server) race::serve(transport);
     race::drive(transport, options);
     // What is left of the connections is the library's; to wait for its threads takes seconds.
+    race::Nobody nobody;
+    transport.set_application(nobody);
     transport.turn(std::chrono::milliseconds(50));
     std::_Exit(0);
 }
