@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 SERVER_CORE, CLIENT_CORE = 0, 1
 SECONDS_TO_START = 15
 SECONDS_TO_SPARE = 30
-SECONDS_TO_OPEN = 120
+SECONDS_TO_OPEN = 300
 SETTLING = 2.0
 TICKS = os.sysconf("SC_CLK_TCK")
 

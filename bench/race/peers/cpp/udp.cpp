@@ -44,7 +44,9 @@ sockaddr_in parse_address(const std::string& address) {
 std::string to_string(const sockaddr_in& address) {
     std::array<char, INET_ADDRSTRLEN> text{};
     (void)::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
-    return std::string(text.data()) + ":" + std::to_string(ntohs(address.sin_port));
+    std::string named = text.data();
+    named.append(1, ':').append(std::to_string(ntohs(address.sin_port)));
+    return named;
 }
 
 UdpSocket::UdpSocket(const std::string& address)

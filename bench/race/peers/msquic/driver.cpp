@@ -191,7 +191,7 @@ private:
 
     QUIC_SETTINGS make_settings() const {
         QUIC_SETTINGS to{};
-        to.IdleTimeoutMs = 60'000;
+        to.IdleTimeoutMs = 600'000;  // it takes minutes to open ten thousand
         to.IsSet.IdleTimeoutMs = 1;
         to.StreamRecvWindowDefault = static_cast<std::uint32_t>(options_.window);
         to.IsSet.StreamRecvWindowDefault = 1;

@@ -61,7 +61,10 @@ public:
         options.is_server ? listen() : load_trust();
     }
 
-    ~Stoq() override { (void)runtime_->drain(std::chrono::milliseconds(500)); }
+    ~Stoq() override {
+        runtime_->set_event_handler([](const stoq::Event&) {});  // the application is gone
+        (void)runtime_->drain(std::chrono::milliseconds(500));
+    }
 
     ConnectionId dial() override {
         stoq::ConnectConfig config;

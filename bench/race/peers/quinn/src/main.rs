@@ -15,6 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 const SOCKET_BUFFER: i32 = 8 << 20;
+const IDLE_MILLISECONDS: u32 = 60_000;
 const LARGEST_OF_TEN: u16 = 6550;
 
 struct Sender(quinn::SendStream);
@@ -104,6 +105,7 @@ fn transport(options: &Options) -> Arc<TransportConfig> {
         .stream_receive_window(window)
         .receive_window(window)
         .send_window(options.window)
+        .max_idle_timeout(Some(VarInt::from_u32(IDLE_MILLISECONDS).into()))
         .max_concurrent_bidi_streams(VarInt::from_u32(1000))
         .datagram_receive_buffer_size(Some(4 << 20))
         .datagram_send_buffer_size(4 << 20)
