@@ -14,6 +14,8 @@ struct DeliverySample {
     Duration interval{};                // zero: no valid sample
     std::uint64_t prior_delivered = 0;  // total delivered when the newest acked packet was sent
     std::uint64_t total_delivered = 0;  // total delivered now
+    std::uint64_t flight_bytes = 0;     // in flight when that packet left, itself included
+    std::uint64_t lost = 0;             // bytes declared lost since that packet was sent
     bool app_limited = false;           // the sender had run out of data: the rate is a lower bound
 
     // Bytes per second, 0 without a valid sample.
@@ -28,6 +30,10 @@ public:
     // One newly acknowledged in-flight packet; then finish() once for the whole ACK.
     void on_acknowledged(const SentPacket& packet, Instant now);
     void on_lost(std::uint64_t bytes) { lost_ += bytes; }
+    // Bytes declared lost since `packet` was sent.
+    std::uint64_t lost_since(const SentPacket& packet) const {
+        return lost_ - packet.delivery.lost;
+    }
     DeliverySample finish(Duration min_rtt);
 
     // The application has nothing to send although the window is open.
@@ -44,6 +50,7 @@ private:
     // The newest packet of the ACK being processed.
     DeliverySnapshot newest_;
     Instant newest_sent_{};
+    std::uint64_t newest_flight_bytes_ = 0;
     bool newest_app_limited_ = false;
     bool any_ = false;
 };

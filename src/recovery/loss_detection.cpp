@@ -255,12 +255,17 @@ void LossRecovery::declare_lost(Space& space, std::uint64_t number, LossInfo& in
     space.packets.append_frames(packet, lost_);
     leave_flight(space, packet);
     if (!packet.in_flight || packet.path != path_ || packet.mtu_probe) return;
+    if (info.packets == 0 || number != info.last_number + 1) ++info.ranges;
     ++info.packets;
     if (packet.ecn == Ecn::kEct0) ++info.marked;
     info.bytes += packet.bytes;
     info.latest_sent_time = std::max(info.latest_sent_time, packet.time_sent);
     info.largest.note(packet.bytes, packet.time_sent);
     delivery_.on_lost(packet.bytes);
+    info.last_number = number;
+    info.flight_bytes = packet.flight_bytes;
+    info.lost_since_sent = delivery_.lost_since(packet);
+    info.app_limited = packet.app_limited;
     //= 9002-7.6.2-1
     if (packet.ack_eliciting) extend_lost_run(space, number, info);
 }

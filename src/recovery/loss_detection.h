@@ -56,8 +56,15 @@ struct LossInfo {
     std::uint64_t bytes = 0;
     std::uint32_t packets = 0;
     std::uint32_t marked = 0;    // of these, sent with ECT(0)
+    std::uint32_t ranges = 0;    // runs of neighbouring numbers among them
     Instant latest_sent_time{};  // of the lost packets, meaningful when packets > 0
     LargestPacket largest;       // of the same packets
+    // Of the last of them: its number; in flight when it left, itself included; declared lost since
+    // then, itself included; whether it was sent when data had run out.
+    std::uint64_t last_number = 0;
+    std::uint64_t flight_bytes = 0;
+    std::uint64_t lost_since_sent = 0;
+    bool app_limited = false;
     bool persistent_congestion = false;
 
     bool congestion() const { return packets > 0; }

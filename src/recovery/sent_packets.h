@@ -64,6 +64,7 @@ struct SentPacket {
     DeliverySnapshot delivery;
     std::uint64_t first_frame = 0;  // position in the ring of frames
     std::uint32_t bytes = 0;
+    std::uint32_t flight_bytes = 0;  // in flight on its path when it left, itself included
     std::uint8_t frame_count = 0;
     std::uint8_t path = 0;
     Ecn ecn = Ecn::kNotEct;

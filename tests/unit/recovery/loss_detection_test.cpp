@@ -262,6 +262,29 @@ TEST(Losses, SilentPacketsAreForgottenWithoutCounting) {
     EXPECT_EQ(sender.recovery.bytes_in_flight(), 0u);
 }
 
+TEST(Losses, TellWhatWasInFlightWhenTheLastOfThemLeft) {
+    Sender sender;
+    sender.send_many(10);
+    const AckOutcome outcome = sender.ack({{3, 4}, {7, 10}});
+    EXPECT_EQ(outcome.lost.packets, 6u);
+    EXPECT_EQ(outcome.lost.ranges, 2u);
+    EXPECT_EQ(outcome.lost.last_number, 6u);
+    EXPECT_EQ(outcome.lost.flight_bytes, 7u * 1200);
+    EXPECT_EQ(outcome.lost.lost_since_sent, 6u * 1200);
+    EXPECT_FALSE(outcome.lost.app_limited);
+    EXPECT_EQ(outcome.delivery.flight_bytes, 10u * 1200);
+}
+
+TEST(Losses, ASampleCountsWhatWasLostDuringItsFlight) {
+    Sender sender;
+    sender.send_many(5);
+    sender.ack({{4, 5}});  // two are lost
+    sender.send_many(2);
+    sender.wait(milliseconds(10));
+    EXPECT_EQ(sender.ack_one(3).delivery.lost, 2u * 1200);
+    EXPECT_EQ(sender.ack_one(5).delivery.lost, 0u);
+}
+
 TEST(Losses, SilentPacketsDoNotArmTheTimer) {
     Sender sender;
     sender.recovery.on_handshake_confirmed(sender.now);
