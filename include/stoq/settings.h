@@ -7,7 +7,11 @@
 
 namespace stoq {
 
-enum class CongestionAlgorithm : std::uint8_t { kNewReno, kCubic };
+enum class CongestionAlgorithm : std::uint8_t {
+    kNewReno,  // RFC 9002 section 7
+    kCubic,    // RFC 9438
+    kBbr,      // version 3, draft-ietf-ccwg-bbr: steadier with random loss and deep queues
+};
 
 // Settings of one connection. They are copied when the connection starts.
 struct Settings {

@@ -1,5 +1,6 @@
 #include "congestion/controller.h"
 
+#include "congestion/bbr.h"
 #include "congestion/cubic.h"
 #include "congestion/new_reno.h"
 
@@ -9,6 +10,7 @@ std::unique_ptr<Controller> make_controller(CongestionAlgorithm algorithm,
                                             const ControllerSettings& settings) {
     switch (algorithm) {
         case CongestionAlgorithm::kNewReno: return std::make_unique<NewReno>(settings);
+        case CongestionAlgorithm::kBbr: return std::make_unique<Bbr>(settings);
         case CongestionAlgorithm::kCubic: break;
     }
     return std::make_unique<Cubic>(settings);

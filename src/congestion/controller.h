@@ -21,6 +21,7 @@ struct ControllerSettings {
     std::uint32_t max_datagram_size = 1200;
     std::uint32_t initial_window_datagrams = 10;  // RFC 9002 section 7.2
     std::uint64_t max_window = kNoWindowLimit;    // bytes; window() never answers more
+    std::uint64_t seed = 0;  // of what a controller chooses at random, such as when to probe
 };
 
 struct AckEvent {
@@ -38,14 +39,23 @@ struct AckEvent {
     std::uint64_t delivery_rate = 0;
     std::uint64_t total_delivered = 0;  // bytes delivered on this path, now ...
     std::uint64_t prior_delivered = 0;  // ... and when the newest acknowledged packet was sent
+    std::uint64_t flight_bytes = 0;     // in flight when that packet left, itself included
+    std::uint64_t lost_since_sent = 0;  // bytes declared lost since then
 };
 
 struct LossEvent {
     Instant now;
     std::uint64_t lost_bytes = 0;
     std::uint32_t lost_packets = 0;
+    std::uint32_t lost_ranges = 0;  // runs of neighbouring packets among them
     Instant latest_lost_sent_time;
     std::uint64_t bytes_in_flight = 0;  // after they left
+    std::uint64_t total_delivered = 0;  // bytes delivered on this path
+    // Of the last lost packet: bytes in flight when it left, itself included; bytes declared lost
+    // since then, itself included; sent when data had run out.
+    std::uint64_t flight_bytes = 0;
+    std::uint64_t lost_since_sent = 0;
+    bool app_limited = false;
     bool persistent_congestion = false;
 };
 
@@ -73,7 +83,7 @@ public:
     virtual bool in_slow_start() const = 0;
     // Bytes per second at which to send; 0: no pacing, the round-trip time is not known.
     virtual std::uint64_t pacing_rate(Duration smoothed_rtt) const = 0;
-    // kNoWindowLimit until slow start has ended once.
+    // kNoWindowLimit until slow start has ended once, and for controllers without one.
     virtual std::uint64_t slow_start_threshold() const = 0;
     virtual std::string_view name() const = 0;
 };

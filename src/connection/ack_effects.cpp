@@ -27,7 +27,9 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
              .app_limited = outcome.app_limited,
              .delivery_rate = outcome.delivery.bytes_per_second(),
              .total_delivered = outcome.delivery.total_delivered,
-             .prior_delivered = outcome.delivery.prior_delivered});
+             .prior_delivered = outcome.delivery.prior_delivered,
+             .flight_bytes = outcome.delivery.flight_bytes,
+             .lost_since_sent = outcome.delivery.lost});
     }
     if (outcome.rtt_updated) streams_.on_rtt(recovery_.rtt().smoothed());
     update_pacer(now);
@@ -49,8 +51,13 @@ void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace space, 
     controller_->on_lost({.now = now,
                           .lost_bytes = lost.bytes,
                           .lost_packets = lost.packets,
+                          .lost_ranges = lost.ranges,
                           .latest_lost_sent_time = lost.latest_sent_time,
                           .bytes_in_flight = recovery_.bytes_in_flight(),
+                          .total_delivered = recovery_.delivery().delivered(),
+                          .flight_bytes = lost.flight_bytes,
+                          .lost_since_sent = lost.lost_since_sent,
+                          .app_limited = lost.app_limited,
                           .persistent_congestion = lost.persistent_congestion});
     const path::MtuOutcome mtu =
         paths_.active().mtu.on_datagram_lost(lost.largest.bytes, lost.largest.time_sent, now);

@@ -28,11 +28,13 @@ path::PathSettings path_settings(const Settings& settings) {
             .ecn = settings.ecn};
 }
 
-std::unique_ptr<congestion::Controller> controller_for(const Settings& settings) {
+std::unique_ptr<congestion::Controller> controller_for(const Settings& settings,
+                                                       std::uint64_t seed) {
     return congestion::make_controller(
         settings.congestion, {.max_datagram_size = settings.initial_datagram_size,
                               .initial_window_datagrams = settings.initial_congestion_window,
-                              .max_window = settings.max_congestion_window});
+                              .max_window = settings.max_congestion_window,
+                              .seed = seed});
 }
 
 wire::TransportParameters local_parameters(const ConnectionConfig& config,
@@ -101,7 +103,7 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
                 recovery::AckTracker(PacketNumberSpace::kHandshake),
                 recovery::AckTracker(PacketNumberSpace::kApplication)},
       recovery_({.role = config.role, .initial_rtt = config.settings.initial_rtt}),
-      controller_(controller_for(config.settings)),
+      controller_(controller_for(config.settings, shared.ids.random.next_uint64())),
       pacer_(config.settings.initial_datagram_size),
       streams_(config.role, stream_settings(config.settings), shared.streams),
       ids_{path::LocalConnectionIds(config.source_id),

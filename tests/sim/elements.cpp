@@ -24,8 +24,7 @@ void Delay::process(InFlight in, std::vector<InFlight>& out) {
 }
 
 void Bottleneck::process(InFlight in, std::vector<InFlight>& out) {
-    const Duration waiting = std::max(busy_until_ - in.at, Duration::zero());
-    const double seconds = std::chrono::duration<double>(waiting).count();
+    const double seconds = std::chrono::duration<double>(backlog(in.at)).count();
     const auto queued =
         static_cast<std::uint64_t>(seconds * static_cast<double>(settings_.bits_per_second) / 8);
     if (queued + in.datagram.bytes.size() > settings_.queue_bytes) return;

@@ -1,6 +1,7 @@
 // The elements of simulated links. Probabilities are per datagram, sizes are UDP payload bytes.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "sim/element.h"
@@ -42,6 +43,11 @@ public:
     };
     explicit Bottleneck(const Settings& settings) : settings_(settings) {}
     void process(InFlight in, std::vector<InFlight>& out) override;
+
+    // How long a datagram that arrives now has to wait.
+    Duration backlog(Instant now) const { return std::max(busy_until_ - now, Duration::zero()); }
+    std::uint64_t bits_per_second() const { return settings_.bits_per_second; }
+    void set_bits_per_second(std::uint64_t rate) { settings_.bits_per_second = rate; }
 
 private:
     Settings settings_;

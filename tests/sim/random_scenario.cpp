@@ -75,7 +75,7 @@ Settings draw_settings(SeededRandom& random) {
     if (one_in(random, 3)) {
         settings.send_buffer_per_stream = draw_logarithmic(random, 2'000, 1e6);
     }
-    if (one_in(random, 2)) settings.congestion = CongestionAlgorithm::kNewReno;
+    settings.congestion = static_cast<CongestionAlgorithm>(draw(random, 0, 2));
     settings.pacing = !one_in(random, 3);
     settings.ecn = !one_in(random, 3);
     settings.grease_quic_bit = !one_in(random, 3);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "congestion/controller.h"
 #include "support/test_credentials.h"
 
 namespace stoq::sim {
@@ -46,7 +47,7 @@ void print(std::ostream& out, const char* name, const Settings& settings) {
     out << "; " << name << ": windows " << settings.initial_stream_window << "/"
         << settings.initial_connection_window << ", streams " << settings.max_bidirectional_streams
         << "/" << settings.max_unidirectional_streams << ", "
-        << (settings.congestion == CongestionAlgorithm::kCubic ? "cubic" : "newreno")
+        << congestion::make_controller(settings.congestion, {})->name()
         << (settings.pacing ? ", paced" : "") << (settings.ecn ? ", ecn" : "") << ", send buffer "
         << settings.send_buffer_per_stream << ", datagrams " << settings.initial_datagram_size
         << "-" << settings.max_datagram_size;

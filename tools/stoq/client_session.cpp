@@ -89,14 +89,17 @@ void add_client_options(CLI::App& command, ClientOptions& options) {
     command.add_option("--qlog", options.qlog_directory, "directory for a qlog file");
     command.add_option("--timeout", options.timeout, "how long the server may take to answer")
         ->capture_default_str();
-    command.add_option("--congestion", options.congestion, "congestion control: cubic or newreno")
-        ->check(CLI::IsMember({"cubic", "newreno"}))
+    command
+        .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
+        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
         ->capture_default_str();
     command.add_option("--groups", options.groups, "key exchange groups, in OpenSSL's notation")
         ->capture_default_str();
 }
 
 CongestionAlgorithm congestion_of(const std::string& name) {
+    if (name == "bbr") return CongestionAlgorithm::kBbr;
+    if (name == "bbr") return CongestionAlgorithm::kBbr;
     return name == "newreno" ? CongestionAlgorithm::kNewReno : CongestionAlgorithm::kCubic;
 }
 

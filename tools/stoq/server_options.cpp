@@ -33,8 +33,9 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
         ->capture_default_str();
     command.add_option("--qlog", options.qlog_directory,
                        "directory for a qlog file per connection");
-    command.add_option("--congestion", options.congestion, "congestion control: cubic or newreno")
-        ->check(CLI::IsMember({"cubic", "newreno"}))
+    command
+        .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
+        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
         ->capture_default_str();
     command.add_option("--groups", options.groups, "key exchange groups, in OpenSSL's notation")
         ->capture_default_str();
