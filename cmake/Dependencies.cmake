@@ -96,7 +96,16 @@ endif()
 
 option(STOQ_WITH_FALCON "Falcon signatures, with liboqs" ON)
 
+option(STOQ_FALCON_PORTABLE "Sign with constant-time integer code alone, at twenty times the cost (SECURITY.md)" OFF)
+
 set(STOQ_LIBOQS_LEAST 0.12)
+
+# Another value of the option: another library.
+if(NOT "${STOQ_FALCON_PORTABLE_OF_LAST_TIME}" STREQUAL "${STOQ_FALCON_PORTABLE}")
+    unset(STOQ_LIBOQS_INCLUDE_DIR CACHE)
+    unset(STOQ_LIBOQS_LIBRARY CACHE)
+    set(STOQ_FALCON_PORTABLE_OF_LAST_TIME "${STOQ_FALCON_PORTABLE}" CACHE INTERNAL "")
+endif()
 
 # Sets `result` to whether a liboqs with all of Falcon was found; then STOQ_LIBOQS_LIBRARY and
 # STOQ_LIBOQS_INCLUDE_DIR name it.
@@ -105,10 +114,14 @@ function(stoq_find_liboqs result)
     if(PKG_CONFIG_FOUND)
         pkg_check_modules(STOQ_SYSTEM_LIBOQS QUIET "liboqs>=${STOQ_LIBOQS_LEAST}")
     endif()
-    if(STOQ_SYSTEM_LIBOQS_FOUND)
+    if(STOQ_FALCON_PORTABLE)
+        set(hints HINTS $CACHE{STOQ_PORTABLE_LIBOQS_ROOT} ${STOQ_PORTABLE_LIBOQS_ROOT}
+            PATH_SUFFIXES include lib NO_DEFAULT_PATH)
+    elseif(STOQ_SYSTEM_LIBOQS_FOUND AND NOT DEFINED CACHE{STOQ_LIBOQS_ROOT})
         set(hints HINTS ${STOQ_SYSTEM_LIBOQS_INCLUDE_DIRS} ${STOQ_SYSTEM_LIBOQS_LIBRARY_DIRS})
     else()
-        set(hints HINTS ${STOQ_LIBOQS_ROOT} PATH_SUFFIXES include lib)
+        # What -D names, before what set-up has left.
+        set(hints HINTS $CACHE{STOQ_LIBOQS_ROOT} ${STOQ_LIBOQS_ROOT} PATH_SUFFIXES include lib)
     endif()
     find_path(STOQ_LIBOQS_INCLUDE_DIR oqs/oqs.h ${hints})
     find_library(STOQ_LIBOQS_LIBRARY NAMES oqs ${hints})
@@ -119,6 +132,10 @@ function(stoq_find_liboqs result)
     file(STRINGS "${STOQ_LIBOQS_INCLUDE_DIR}/oqs/oqsconfig.h" has_falcon
         REGEX "^#define OQS_ENABLE_SIG_falcon_(padded_)?(512|1024) ")
     list(LENGTH has_falcon kinds)
+    file(STRINGS "${STOQ_LIBOQS_INCLUDE_DIR}/oqs/oqsconfig.h" fast REGEX "^#define OQS_ENABLE_SIG_falcon_.*_(avx2|aarch64) ")
+    if(STOQ_FALCON_PORTABLE AND fast)
+        message(FATAL_ERROR "${STOQ_LIBOQS_LIBRARY} has code for one processor, which STOQ_FALCON_PORTABLE forbids.")
+    endif()
     if(kinds EQUAL 4)
         set(${result} ON PARENT_SCOPE)
     endif()
@@ -130,6 +147,7 @@ if(STOQ_WITH_FALCON)
         message(FATAL_ERROR "STOQ needs liboqs >= ${STOQ_LIBOQS_LEAST} with Falcon-512 and Falcon-1024, plain and padded.\n"
             "`make setup` builds one into ${_stoq_cache};\n"
             "or name one of your own with -DSTOQ_LIBOQS_ROOT=<prefix>;\n"
+            "(with STOQ_FALCON_PORTABLE: `tools/dev/setup.sh falcon-portable`, -DSTOQ_PORTABLE_LIBOQS_ROOT=<prefix>);\n"
             "or build without Falcon: -DSTOQ_WITH_FALCON=OFF (then no peer can be authenticated post-quantum with it).")
     endif()
     add_library(oqs::oqs UNKNOWN IMPORTED GLOBAL)

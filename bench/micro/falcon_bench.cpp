@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 
 #include "falcon/key.h"
+#include "falcon/scheme.h"
 
 namespace {
 
@@ -129,6 +130,7 @@ int main(int argc, char** argv) {
     print("ML-DSA-65", costs_of("ML-DSA-65", nullptr, nullptr, seconds));
     const Costs& falcon = costs["falcon1024"];
     std::printf(
-        "RESULT falcon1024_generate_us=%.0f falcon1024_sign_us=%.1f falcon1024_verify_us=%.1f\n",
-        falcon.generate, falcon.sign, falcon.verify);
+        "RESULT implementation=%s falcon1024_generate_us=%.0f falcon1024_sign_us=%.1f "
+        "falcon1024_verify_us=%.1f\n",
+        stoq::falcon::implementation(), falcon.generate, falcon.sign, falcon.verify);
 }

@@ -33,6 +33,15 @@ bool is_canonical(const Scheme& scheme, ByteView signature) {
 
 }  // namespace
 
+const char* implementation() {
+#if defined(OQS_ENABLE_SIG_falcon_1024_avx2)
+    if (OQS_CPU_has_extension(OQS_CPU_EXT_AVX2) != 0) return "AVX2";
+#elif defined(OQS_ENABLE_SIG_falcon_1024_aarch64)
+    if (OQS_CPU_has_extension(OQS_CPU_EXT_ARM_NEON) != 0) return "NEON";
+#endif
+    return "portable";
+}
+
 bool is_public_key(const Scheme& scheme, ByteView bytes) {
     if (bytes.size() != scheme.public_key_size || bytes[0] != scheme.log_degree) return false;
     std::uint32_t bits = 0;

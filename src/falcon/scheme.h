@@ -8,6 +8,10 @@
 
 namespace stoq::falcon {
 
+// Which code of liboqs signs on this machine: "AVX2", "NEON" or "portable". What each promises
+// about timing is in SECURITY.md.
+const char* implementation();
+
 // Whether the bytes are of the right length and form: the header, and for a public key every
 // coefficient below Falcon's modulus. (What a private key is worth, only signing shows.)
 bool is_public_key(const Scheme& scheme, ByteView bytes);

@@ -8,6 +8,7 @@
 #   interop  build, and Python's venv for the peers
 #   race     bench, and what the peers of the race are built with that apt has
 #   ngtcp2   the peer ngtcp2, from the source package of a newer release (see tools/dev/peers)
+#   falcon-portable  build, and a second liboqs without code for AVX2 (-DSTOQ_FALCON_PORTABLE=ON)
 #   bare     what tools/dev/bare-machine needs
 #
 # OpenSSL and intel-ipsec-mb come from the system where it has them (Debian 13). Where it has not
@@ -72,9 +73,9 @@ packages_of() {
             libclang-rt-19-dev llvm-19 universal-ctags python3 valgrind ;;
         interop) packages_of build; echo python3 python3-venv ;;
         race) packages_of bench; echo python3 perl libclang-dev libnuma-dev ;;
-        ngtcp2) packages_of build ;;
+        ngtcp2 | falcon-portable) packages_of build ;;
         bare) echo debootstrap git ca-certificates ;;
-        *) die "no such group: $1 (build, test, bench, checks, interop, race, ngtcp2, bare)" ;;
+        *) die "no such group: $1 (build, test, bench, checks, interop, race, ngtcp2, falcon-portable, bare)" ;;
     esac
 }
 
@@ -287,7 +288,18 @@ provide_liboqs() {
     elif [ "$(cat "$prefix/.complete" 2>/dev/null)" = "$liboqs_crate_sha256" ]; then
         say "liboqs: $prefix"
     else
-        build_liboqs "$prefix"
+        # DIST_BUILD: the code for AVX2 is chosen at run time, so that the archive runs everywhere.
+        build_liboqs "$prefix" -DOQS_DIST_BUILD=ON
+    fi
+}
+
+# Constant-time integer code alone: see SECURITY.md.
+provide_portable_liboqs() {
+    local prefix=$cache/portable-liboqs-$liboqs_version
+    if [ "$(cat "$prefix/.complete" 2>/dev/null)" = "$liboqs_crate_sha256" ]; then
+        say "portable liboqs: $prefix"
+    else
+        build_liboqs "$prefix" -DOQS_DIST_BUILD=OFF -DOQS_OPT_TARGET=generic
     fi
 }
 
@@ -298,7 +310,9 @@ provide_cargo() {
 }
 
 build_liboqs() (
-    local prefix=$1 work=$scratch/liboqs started=$SECONDS crate
+    local prefix=$1 work started=$SECONDS crate
+    work=$scratch/$(basename "$prefix")
+    shift
     provide_cargo
     mkdir -p "$work/fetch/src" "$work/source"
     printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = { version = "=%s", default-features = false }\n' \
@@ -320,11 +334,10 @@ build_liboqs() (
     tar -xzf "$crate" -C "$work/source" --strip-components=1
     say "liboqs: building $liboqs_version with Falcon alone into $prefix (half a minute on two cores)"
     rm -rf "$prefix"
-    # DIST_BUILD: the code for AVX2 is chosen at run time, so that the archive runs on every machine.
     logged "$work/configure.log" cmake -S "$work/source/liboqs" -B "$work/build" -G Ninja \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
         -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF -DOQS_BUILD_ONLY_LIB=ON \
-        -DOQS_DIST_BUILD=ON -DOQS_USE_OPENSSL=OFF -DOQS_MINIMAL_BUILD="$liboqs_algorithms"
+        -DOQS_USE_OPENSSL=OFF -DOQS_MINIMAL_BUILD="$liboqs_algorithms" "$@"
     logged "$work/make.log" cmake --build "$work/build" --target install
     echo "$liboqs_crate_sha256" >"$prefix/.complete"
     say "liboqs: $prefix, built in $((SECONDS - started)) s"
@@ -376,6 +389,7 @@ write_prefixes() {
         printf 'set(STOQ_OPENSSL_ROOT "%s")\n' "$(cached openssl)"
         printf 'set(STOQ_IPSEC_MB_ROOT "%s")\n' "$(cached ipsec-mb)"
         printf 'set(STOQ_LIBOQS_ROOT "%s")\n' "$(cached liboqs)"
+        printf 'set(STOQ_PORTABLE_LIBOQS_ROOT "%s")\n' "$(cached portable-liboqs)"
     } >"$file.new"
     if cmp -s "$file.new" "$file"; then rm "$file.new"; else mv "$file.new" "$file"; fi
 }
@@ -404,6 +418,7 @@ OpenSSL >= $openssl_least, liboqs >= $liboqs_least, fmt, CLI11 and nlohmann-json
     provide_openssl
     provide_ipsec_mb
     provide_liboqs
+    case " ${groups[*]} " in *" falcon-portable "*) provide_portable_liboqs ;; esac
     write_prefixes
     case " ${groups[*]} " in *" ngtcp2 "*) provide_ngtcp2 ;; esac
 }
