@@ -70,8 +70,8 @@ int hand_over(std::unique_ptr<KeyData> data, OSSL_CALLBACK* callback, void* argu
         OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
         OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
                                          const_cast<char*>(reference->algorithm->name), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &reference,
-                                          sizeof(reference)),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE,
+                                          static_cast<void*>(&reference), sizeof(KeyData*)),
         OSSL_PARAM_construct_end(),
     };
     const int result = callback(params.data(), argument);

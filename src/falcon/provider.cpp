@@ -68,12 +68,13 @@ bool register_identifiers(const OSSL_CORE_HANDLE* handle, const OSSL_DISPATCH* f
     auto* add = find<OSSL_FUNC_core_obj_add_sigid_fn>(from_core, OSSL_FUNC_CORE_OBJ_ADD_SIGID);
     if (!create || !add) return false;
     for (const Algorithm& algorithm : kAlgorithms) {
-        const auto known = [&] {
-            return create(handle, algorithm.oid, algorithm.name, algorithm.name) == 1 &&
-                   add(handle, algorithm.name, "", algorithm.name) == 1;
-        };
-        // The second time it is known already, should another thread have come in between.
-        if (!known() && !known()) return false;
+        // Tried again, it is known already, should another thread have come in between.
+        bool is_known = false;
+        for (int attempt = 0; attempt < 2 && !is_known; ++attempt) {
+            is_known = create(handle, algorithm.oid, algorithm.name, algorithm.name) == 1 &&
+                       add(handle, algorithm.name, "", algorithm.name) == 1;
+        }
+        if (!is_known) return false;
     }
     return true;
 }
