@@ -67,8 +67,17 @@ struct ConnectionInfo {
     std::string server_name;
     std::string cipher_suite;
     std::string key_exchange_group;
-    std::string signature;
+    std::string signature;         // the server's, on either side; empty when resumed
+    std::string client_signature;  // empty when the client was not asked for one
+    // The peer's identity: how it was shown, the SHA-256 of its SubjectPublicKeyInfo, and the kinds
+    // of key in the chain that it was believed for, leaf first: "falcon1024, falcon1024".
+    CertificateType peer_certificate_type = CertificateType::kNone;
     std::string peer_certificate_fingerprint;
+    std::string peer_chain;
+    // Whether a quantum computer would not help to read what is sent, and whether none would have
+    // helped to impersonate: every signature and key that this side saw the handshake depend on.
+    bool post_quantum_key_exchange = false;
+    bool post_quantum_authentication = false;
 };
 
 struct ConnectionStatistics {

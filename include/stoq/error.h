@@ -90,6 +90,8 @@ enum class Reason : std::uint8_t {
     kTlsAlert,
     kTlsFailed,
     kNoApplicationProtocol,
+    kPostQuantumRequired,  // here, and there was nothing in common with the peer
+    kPeerRequiresMore,     // the peer's policy asks for security that was not offered here
     kVersionMismatch,
     kMigrationDisabled,
     kNoConnectionIdLeft,

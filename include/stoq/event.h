@@ -41,6 +41,8 @@ enum class CertificateProblem : std::uint8_t {
     kWrongHost,
     kPinMismatch,
     kMissing,
+    kNotPostQuantum,  // a key of the chain is classical, and the policy requires post-quantum ones
+    kNotRaw,          // a certificate, and the policy requires a raw public key
     kOther,
 };
 

@@ -108,4 +108,7 @@ struct TransmitSlot {
     Ecn ecn = Ecn::kNotEct;           // out: mark for every datagram of the train
 };
 
+// What a peer showed to prove who it is.
+enum class CertificateType : std::uint8_t { kNone, kX509, kRawPublicKey };
+
 }  // namespace stoq

@@ -51,6 +51,8 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "TLS alert",
     "the TLS handshake failed",
     "no common application protocol",
+    "post-quantum security is required here, and the peer has nothing in common with that",
+    "the peer requires stronger (post-quantum) security than is offered here",
     "the version does not match what was negotiated",
     "migration is disabled",
     "no connection ID left for a new path",

@@ -204,6 +204,7 @@ private:
     TransportResult<void> on_frame(const wire::PathResponseFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::ConnectionCloseFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::HandshakeDoneFrame& frame, Arrival& arrival);
+    Reason reason_behind(std::uint64_t code) const;
 
     // ack_effects.cpp
     void apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now);
@@ -224,6 +225,7 @@ private:
     TransportResult<void> check_connection_ids(const wire::TransportParameters& parameters) const;
     void adopt(const wire::TransportParameters& parameters, Instant now);
     void on_handshake_complete(Instant now);
+    void emit_negotiated(Instant now) const;
     void confirm_handshake(Instant now);
     void discard_space(PacketNumberSpace space, Instant now);
 

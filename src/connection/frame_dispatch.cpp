@@ -195,6 +195,18 @@ TransportResult<void> Connection::on_frame(const wire::PathResponseFrame& frame,
     return {};
 }
 
+// What an alert of the peer's says about security, so that the user learns what to change.
+Reason Connection::reason_behind(std::uint64_t code) const {
+    constexpr std::uint8_t kHandshakeFailure = 40;
+    constexpr std::uint8_t kInsufficientSecurity = 71;
+    const auto is = [code](std::uint8_t alert) {
+        return code == static_cast<std::uint64_t>(crypto_error(alert));
+    };
+    if (is(kInsufficientSecurity)) return Reason::kPeerRequiresMore;
+    const bool required = handshake_.info().post_quantum_required;
+    return required && is(kHandshakeFailure) ? Reason::kPostQuantumRequired : Reason::kNone;
+}
+
 TransportResult<void> Connection::on_frame(const wire::ConnectionCloseFrame& frame,
                                            Arrival& arrival) {
     CloseInfo info;
@@ -202,6 +214,7 @@ TransportResult<void> Connection::on_frame(const wire::ConnectionCloseFrame& fra
     info.code = frame.error_code;
     info.frame_type = frame.frame_type;
     info.phrase.assign(frame.reason.begin(), frame.reason.end());
+    if (!frame.application && !status_.established) info.reason = reason_behind(frame.error_code);
     drain(std::move(info), arrival.now);
     return {};
 }

@@ -104,6 +104,7 @@ void Connection::on_handshake_complete(Instant now) {
     observer_.emit(now, observe::ConnectionStateUpdated{
                             .old_state = observe::ConnectionState::kHandshakeStarted,
                             .new_state = observe::ConnectionState::kHandshakeComplete});
+    emit_negotiated(now);
     if (config_.role == Role::kClient) return;
     //= 9001-4.1.2-1
     //= 9000-19.20-1
@@ -111,6 +112,21 @@ void Connection::on_handshake_complete(Instant now) {
     //= 9000-19.7-3
     status_.wants_token = true;
     confirm_handshake(now);
+}
+
+void Connection::emit_negotiated(Instant now) const {
+    const tls::HandshakeInfo& info = handshake_.info();
+    observer_.emit(now, observe::AlpnInformation{.chosen = info.alpn});
+    observer_.emit(now, observe::SecurityNegotiated{
+                            .group = info.group,
+                            .signature = info.signature,
+                            .client_signature = info.client_signature,
+                            .cipher_suite = info.cipher_suite,
+                            .peer_chain = info.peer_chain,
+                            .peer_certificate_type = info.peer_certificate_type,
+                            .post_quantum_key_exchange = info.post_quantum_key_exchange,
+                            .post_quantum_authentication = info.post_quantum_authentication,
+                            .resumed = info.resumed});
 }
 
 void Connection::confirm_handshake(Instant now) {

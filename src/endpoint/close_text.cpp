@@ -28,6 +28,10 @@ std::string_view describe(CertificateProblem problem) {
         case CertificateProblem::kWrongHost: return "the certificate is for another host";
         case CertificateProblem::kPinMismatch: return "the key is not the pinned one";
         case CertificateProblem::kMissing: return "no certificate was presented";
+        case CertificateProblem::kNotPostQuantum:
+            return "the certificate is not post-quantum, which is required here";
+        case CertificateProblem::kNotRaw:
+            return "the peer showed a certificate, and a raw public key is required here";
         case CertificateProblem::kOther: return "the certificate was not accepted";
     }
     return "";

@@ -42,7 +42,12 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     info.cipher_suite = handshake.cipher_suite;
     info.key_exchange_group = handshake.group;
     info.signature = handshake.signature;
+    info.client_signature = handshake.client_signature;
+    info.peer_certificate_type = handshake.peer_certificate_type;
     info.peer_certificate_fingerprint = handshake.peer_fingerprint;
+    info.peer_chain = handshake.peer_chain;
+    info.post_quantum_key_exchange = handshake.post_quantum_key_exchange;
+    info.post_quantum_authentication = handshake.post_quantum_authentication;
     return info;
 }
 

@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, kEventTypeCount> kEventNames{
     "ConnectionIdUpdated",
     "VersionInformation",
     "AlpnInformation",
+    "SecurityNegotiated",
     "TransportParametersSet",
     "RetryReceived",
     "TokenIssued",

@@ -110,6 +110,20 @@ struct AlpnInformation {
     std::string_view chosen;
 };
 
+// What protects the connection, and how the peer was identified. Strings are empty where there is
+// nothing to tell, as of signatures in a resumed handshake.
+struct SecurityNegotiated {
+    std::string_view group;
+    std::string_view signature;         // the server's
+    std::string_view client_signature;  // if it was asked for one
+    std::string_view cipher_suite;
+    std::string_view peer_chain;
+    CertificateType peer_certificate_type = CertificateType::kNone;
+    bool post_quantum_key_exchange = false;
+    bool post_quantum_authentication = false;
+    bool resumed = false;
+};
+
 struct TransportParametersSet {
     Initiator initiator = Initiator::kLocal;
     const wire::TransportParameters* parameters = nullptr;
@@ -314,11 +328,12 @@ struct SettingsChanged {
 // counters.cpp and qlog_format.cpp name the alternatives in this order.
 using Event =
     std::variant<ConnectionStarted, ConnectionStateUpdated, ConnectionClosed, ConnectionIdUpdated,
-                 VersionInformation, AlpnInformation, TransportParametersSet, RetryReceived,
-                 TokenIssued, TokenReceived, PacketSent, PacketReceived, PacketDropped,
-                 PacketBuffered, PacketsAcked, PacketLost, MetricsUpdated, CongestionStateUpdated,
-                 TimerUpdated, KeyInstalled, KeyUpdated, KeyDiscarded, StreamStateUpdated,
-                 PathAssigned, MigrationStateUpdated, MtuUpdated, EcnStateUpdated, SettingsChanged>;
+                 VersionInformation, AlpnInformation, SecurityNegotiated, TransportParametersSet,
+                 RetryReceived, TokenIssued, TokenReceived, PacketSent, PacketReceived,
+                 PacketDropped, PacketBuffered, PacketsAcked, PacketLost, MetricsUpdated,
+                 CongestionStateUpdated, TimerUpdated, KeyInstalled, KeyUpdated, KeyDiscarded,
+                 StreamStateUpdated, PathAssigned, MigrationStateUpdated, MtuUpdated,
+                 EcnStateUpdated, SettingsChanged>;
 
 inline constexpr std::size_t kEventTypeCount = std::variant_size_v<Event>;
 static_assert(std::is_trivially_copyable_v<Event>);

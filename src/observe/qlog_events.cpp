@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, kEventTypeCount> kNames{
     "quic:connection_id_updated",
     "quic:version_information",
     "quic:alpn_information",
+    "stoq:security_negotiated",
     "quic:parameters_set",
     "quic:packet_received",
     "stoq:token_issued",
@@ -128,6 +129,21 @@ void data(JsonWriter& json, const AlpnInformation& event) {
     json.begin_object("chosen_alpn");
     json.field("string_value", event.chosen);
     json.end_object();
+}
+
+void data(JsonWriter& json, const SecurityNegotiated& event) {
+    const auto text = [&json](std::string_view name, std::string_view value) {
+        if (!value.empty()) json.field(name, value);
+    };
+    text("key_exchange_group", event.group);
+    text("signature", event.signature);
+    text("client_signature", event.client_signature);
+    text("cipher_suite", event.cipher_suite);
+    text("peer_certificate_type", name_of(event.peer_certificate_type));
+    text("peer_chain", event.peer_chain);
+    json.field("post_quantum_key_exchange", event.post_quantum_key_exchange);
+    json.field("post_quantum_authentication", event.post_quantum_authentication);
+    json.field("resumed", event.resumed);
 }
 
 void data(JsonWriter& json, const TransportParametersSet& event) {

@@ -106,6 +106,15 @@ std::string_view name_of(EcnState state) {
 std::string_view name_of(Role role) {
     return pick(kRoles, role);
 }
+std::string_view name_of(CertificateType type) {
+    switch (type) {
+        case CertificateType::kNone: return "none";
+        case CertificateType::kX509: return "x509";
+        case CertificateType::kRawPublicKey: return "raw_public_key";
+    }
+    return "unknown";
+}
+
 std::string_view name_of(Directionality directionality) {
     return pick(kDirectionalities, directionality);
 }

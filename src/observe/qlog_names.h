@@ -23,6 +23,7 @@ std::string_view name_of(StreamState state);
 std::string_view name_of(MigrationState state);
 std::string_view name_of(EcnState state);
 std::string_view name_of(Role role);
+std::string_view name_of(CertificateType type);
 std::string_view name_of(Directionality directionality);
 // "client_1rtt_secret" and its kind.
 std::string key_type_of(EncryptionLevel level, Role sender);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -37,6 +38,13 @@ std::string contents_of(BIO& bio) {
 // Never asks at the terminal, as OpenSSL would without it.
 int no_pass_phrase(char*, int, int, void*) {
     return -1;
+}
+
+int give_pass_phrase(char* buffer, int size, int, void* pass_phrase) {
+    const auto& given = *static_cast<const std::string_view*>(pass_phrase);
+    if (given.empty() || given.size() > static_cast<std::size_t>(size)) return -1;
+    std::ranges::copy(given, buffer);
+    return static_cast<int>(given.size());
 }
 
 bool is_end_of_pem(unsigned long code) {
@@ -107,16 +115,18 @@ CredentialResult<std::vector<CertificateHandle>> read_certificates(const Library
     return certificates;
 }
 
-CredentialResult<KeyHandle> read_key(const Library& library, std::string_view pem) {
+CredentialResult<KeyHandle> read_key(const Library& library, std::string_view pem,
+                                     std::string_view pass_phrase) {
     if (pem.size() > kMaxPemLength) return error(Code::kBadKey, "the text is too long");
     if (pem.find("PRIVATE KEY-----") == pem.npos) return error(Code::kNoKey, {});
-    if (pem.find("ENCRYPTED") != pem.npos) return error(Code::kEncryptedKey, {});
+    const bool encrypted = pem.find("ENCRYPTED") != pem.npos;
+    if (encrypted && pass_phrase.empty()) return error(Code::kEncryptedKey, {});
     ERR_clear_error();
     const BioHandle text = borrow(pem);
-    KeyHandle key(PEM_read_bio_PrivateKey_ex(text.get(), nullptr, no_pass_phrase, nullptr,
+    KeyHandle key(PEM_read_bio_PrivateKey_ex(text.get(), nullptr, give_pass_phrase, &pass_phrase,
                                              library.get(), nullptr));
     const OpensslError cause = take_openssl_error();
-    if (!key) return error(Code::kBadKey, cause.text);
+    if (!key) return error(encrypted ? Code::kWrongPassPhrase : Code::kBadKey, cause.text);
     return key;
 }
 
@@ -164,6 +174,20 @@ Sha256Digest fingerprint_of(const Library& library, const X509& certificate) {
     const Sha256Digest digest = sha256(library, ByteView(der, size));
     OPENSSL_free(der);
     return digest;
+}
+
+Sha256Digest fingerprint_of(const Library& library, EVP_PKEY& key) {
+    unsigned char* der = nullptr;
+    const int length = i2d_PUBKEY(&key, &der);
+    const std::size_t size = length > 0 ? static_cast<std::size_t>(length) : 0;
+    const Sha256Digest digest = sha256(library, ByteView(der, size));
+    OPENSSL_free(der);
+    return digest;
+}
+
+std::string kind_of(const EVP_PKEY* key) {
+    const char* name = key != nullptr ? EVP_PKEY_get0_type_name(key) : nullptr;
+    return name != nullptr ? name : "unknown";
 }
 
 std::string to_hex(ByteView bytes) {

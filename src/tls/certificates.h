@@ -25,8 +25,9 @@ CredentialResult<WipedBytes> read_file(const std::filesystem::path& path);
 // @error kNoCertificate, kBadCertificate
 CredentialResult<std::vector<CertificateHandle>> read_certificates(const Library& library,
                                                                    std::string_view pem);
-// @error kNoKey, kBadKey, kEncryptedKey
-CredentialResult<KeyHandle> read_key(const Library& library, std::string_view pem);
+// @error kNoKey, kBadKey, kEncryptedKey, kWrongPassPhrase
+CredentialResult<KeyHandle> read_key(const Library& library, std::string_view pem,
+                                     std::string_view pass_phrase);
 
 // Null when the bytes are no certificate, or something follows it.
 CertificateHandle certificate_from(const Library& library, ByteView der);
@@ -38,6 +39,9 @@ KeyHandle key_from(const Library& library, ByteView der);
 
 // SHA-256 of the SubjectPublicKeyInfo.
 Sha256Digest fingerprint_of(const Library& library, const X509& certificate);
+Sha256Digest fingerprint_of(const Library& library, EVP_PKEY& key);
+// "EC", "ML-DSA-65", ...; "unknown" for null and for what OpenSSL has no name for.
+std::string kind_of(const EVP_PKEY* key);
 std::string to_hex(ByteView bytes);
 
 // One line, control characters and the like escaped: safe to print.

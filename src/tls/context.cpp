@@ -1,11 +1,13 @@
 #include "tls/context.h"
 
 #include <algorithm>
+#include <array>
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
 #include "crypto/secret.h"
+#include "tls/algorithms.h"
 #include "tls/context_state.h"
 #include "tls/openssl_error.h"
 #include "tls/session.h"
@@ -62,30 +64,37 @@ CredentialResult<void> set_algorithms(State& state, const Credentials& credentia
     if (SSL_CTX_set_ciphersuites(state.ssl.get(), ciphers.c_str()) != 1) {
         return error(Code::kBadCipherSuites, take_openssl_error().text);
     }
-    // OpenSSL takes an empty list for its own default.
-    if (credentials.groups.empty() ||
-        SSL_CTX_set1_groups_list(state.ssl.get(), credentials.groups.c_str()) != 1) {
-        return error(Code::kBadGroups, credentials.groups);
+    if (SSL_CTX_set1_groups_list(state.ssl.get(), state.policy.groups.c_str()) != 1) {
+        return error(Code::kBadGroups, state.policy.groups);
+    }
+    const std::string schemes = signature_list(state.policy.authentication);
+    if (SSL_CTX_set1_sigalgs_list(state.ssl.get(), schemes.c_str()) != 1) {
+        return error(Code::kInternal, take_openssl_error().text);
     }
     return {};
 }
 
-CredentialResult<void> add_identity(State& state, const Identity& identity) {
+CredentialResult<LoadedIdentity> loaded(const State& state, const Identity& identity) {
     const Identity::Contents& contents = identity.contents();
-    const KeyHandle key = key_from(state.library, contents.key.view());
-    const CertificateHandle leaf = certificate_from(state.library, contents.chain.front());
-    if (!key || !leaf) return error(Code::kInternal, contents.subject);
-    constexpr int kKeepExisting = 0;
-    if (SSL_CTX_use_cert_and_key(state.ssl.get(), leaf.get(), key.get(), nullptr, kKeepExisting) !=
-        1) {
-        const OpensslError cause = take_openssl_error();
-        const bool twice = cause.is_ssl(SSL_R_NOT_REPLACING_CERTIFICATE);
-        return error(twice ? Code::kKeyKindTwice : Code::kBadKey,
-                     twice ? contents.key_kind : cause.text);
+    LoadedIdentity made;
+    made.key = key_from(state.library, contents.key.view());
+    if (!made.key) return error(Code::kInternal, contents.subject);
+    for (const DerBytes& der : contents.chain) {
+        made.chain.push_back(certificate_from(state.library, der));
+        if (!made.chain.back()) return error(Code::kBadCertificate, contents.subject);
     }
-    for (std::size_t i = 1; i < contents.chain.size(); ++i) {
-        const CertificateHandle next = certificate_from(state.library, contents.chain[i]);
-        if (!next || SSL_CTX_add1_chain_cert(state.ssl.get(), next.get()) != 1) {
+    return made;
+}
+
+CredentialResult<void> add_identity(State& state, const LoadedIdentity& identity) {
+    SSL_CTX* context = state.ssl.get();
+    const bool used = identity.chain.empty()
+                          ? SSL_CTX_use_PrivateKey(context, identity.key.get()) == 1
+                          : SSL_CTX_use_cert_and_key(context, identity.chain.front().get(),
+                                                     identity.key.get(), nullptr, 0) == 1;
+    if (!used) return error(Code::kBadKey, take_openssl_error().text);
+    for (std::size_t i = 1; i < identity.chain.size(); ++i) {
+        if (SSL_CTX_add1_chain_cert(context, identity.chain[i].get()) != 1) {
             return error(Code::kBadCertificate, take_openssl_error().text);
         }
     }
@@ -97,9 +106,38 @@ CredentialResult<void> set_identities(State& state, const Credentials& credentia
         return error(Code::kNoIdentity);
     }
     for (const Identity& identity : credentials.identities) {
-        if (auto added = add_identity(state, identity); !added) return added;
+        auto made = loaded(state, identity);
+        if (!made) return std::unexpected(made.error());
+        const bool twice = std::ranges::any_of(state.identities, [&](const LoadedIdentity& other) {
+            return kind_of(other.key.get()) == kind_of(made->key.get());
+        });
+        if (twice) return error(Code::kKeyKindTwice, identity.key_kind());
+        if (auto added = add_identity(state, *made); !added) return added;
+        state.identities.push_back(std::move(*made));
     }
     return {};
+}
+
+// RFC 7250. Without a list, only certificates are spoken of.
+bool offer_types(SSL_CTX& context, RawPublicKeys wanted,
+                 int (*set)(SSL_CTX*, const unsigned char*, std::size_t)) {
+    constexpr std::array<unsigned char, 2> kTypes{TLSEXT_cert_type_rpk, TLSEXT_cert_type_x509};
+    if (wanted == RawPublicKeys::kOff) return true;
+    return set(&context, kTypes.data(), wanted == RawPublicKeys::kRequire ? 1 : 2) == 1;
+}
+
+CredentialResult<void> set_certificate_types(State& state) {
+    const bool server = state.role == Role::kServer;
+    const Policy& policy = state.policy;
+    // A client without an identity says nothing of its type.
+    const RawPublicKeys own = state.identities.empty() ? RawPublicKeys::kOff : policy.own_raw_keys;
+    if (offer_types(*state.ssl, server ? own : policy.peer_raw_keys,
+                    &SSL_CTX_set1_server_cert_type) &&
+        offer_types(*state.ssl, server ? policy.peer_raw_keys : own,
+                    &SSL_CTX_set1_client_cert_type)) {
+        return {};
+    }
+    return error(Code::kInternal, take_openssl_error().text);
 }
 
 int verify_mode(Role role, ClientAuthentication authentication) {
@@ -133,9 +171,11 @@ CredentialResult<void> set_trust(State& state, const Credentials& credentials) {
 // Everything by which a peer is judged, so that no ticket outlives a change of it.
 Sha256Digest binding_of(const State& state, const Credentials& credentials) {
     const Trust::Contents& trust = state.trust.contents();
-    std::vector<std::uint8_t> bytes = {
-        static_cast<std::uint8_t>(trust.kind),
-        static_cast<std::uint8_t>(credentials.client_authentication)};
+    std::vector<std::uint8_t> bytes = {static_cast<std::uint8_t>(trust.kind),
+                                       static_cast<std::uint8_t>(credentials.client_authentication),
+                                       static_cast<std::uint8_t>(state.policy.key_exchange),
+                                       static_cast<std::uint8_t>(state.policy.authentication),
+                                       static_cast<std::uint8_t>(state.policy.peer_raw_keys)};
     bytes.insert(bytes.end(), trust.pin.begin(), trust.pin.end());
     for (const DerBytes& anchor : trust.anchors) {
         const Sha256Digest digest = sha256(state.library, anchor);
@@ -189,9 +229,13 @@ CredentialResult<void> configure(State& state, const Credentials& credentials,
     state.alpn = protocol_list(credentials.alpn);
     //= 9000-7-2
     if (state.alpn.empty()) return error(Code::kBadAlpn);
+    auto policy = policy_of(state.role, credentials);
+    if (!policy) return std::unexpected(policy.error());
+    state.policy = std::move(*policy);
     set_protocol(*state.ssl);
     if (auto set = set_algorithms(state, credentials); !set) return set;
     if (auto set = set_identities(state, credentials); !set) return set;
+    if (auto set = set_certificate_types(state); !set) return set;
     if (auto set = set_trust(state, credentials); !set) return set;
     state.binding = binding_of(state, credentials);
     if (state.role == Role::kClient) set_client_tickets(state);

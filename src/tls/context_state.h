@@ -10,6 +10,7 @@
 #include "tls/identity_contents.h"
 #include "tls/library.h"
 #include "tls/openssl_handles.h"
+#include "tls/policy.h"
 #include "tls/ticket_keys.h"
 
 namespace stoq::tls {
@@ -19,6 +20,12 @@ namespace stoq::tls {
 using ProtocolList = std::vector<std::uint8_t>;
 ProtocolList protocol_list(std::span<const std::string> names);
 
+// An identity in this Context's library.
+struct LoadedIdentity {
+    std::vector<CertificateHandle> chain;  // leaf first; empty for a raw public key
+    KeyHandle key;
+};
+
 struct Context::State {
     Role role = Role::kClient;
     bool early_data = false;
@@ -26,8 +33,10 @@ struct Context::State {
     Trust trust = Trust::system();
     ProtocolList alpn;
     std::function<void(std::string_view)> key_log;
-    Sha256Digest binding{};  // of trust and identities
+    Policy policy;
+    Sha256Digest binding{};  // of trust, policy and identities
     Library library;
+    std::vector<LoadedIdentity> identities;
     std::optional<TicketKeys> ticket_keys;
     SslContextHandle ssl;
 };

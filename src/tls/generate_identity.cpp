@@ -1,9 +1,12 @@
-// Fresh keys with self-signed certificates (RFC 5280).
-#include <openssl/pem.h>
+// Fresh keys and certificates for them (RFC 5280).
+#include <openssl/err.h>
 #include <openssl/rand.h>
 
 #include "stoq/identity.h"
+#include "tls/algorithms.h"
 #include "tls/certificates.h"
+#include "tls/identity_contents.h"
+#include "tls/key_text.h"
 #include "tls/openssl_error.h"
 
 namespace stoq {
@@ -16,25 +19,15 @@ using NamesHandle = std::unique_ptr<GENERAL_NAMES, tls::Freeing<GENERAL_NAMES_fr
 using ExtensionHandle = std::unique_ptr<X509_EXTENSION, tls::Freeing<X509_EXTENSION_free>>;
 using NumberHandle = std::unique_ptr<BIGNUM, tls::Freeing<BN_free>>;
 
-const char* name_of(KeyType type) {
-    switch (type) {
-        case KeyType::kP256: return "EC";
-        case KeyType::kEd25519: return "ED25519";
-        case KeyType::kFalcon512: return "falcon512";
-        case KeyType::kFalcon1024: return "falcon1024";
-        case KeyType::kFalconPadded512: return "falconpadded512";
-        case KeyType::kFalconPadded1024: return "falconpadded1024";
-        case KeyType::kP256Falcon512: return "p256_falcon512";
-        case KeyType::kP521Falcon1024: return "p521_falcon1024";
-        case KeyType::kP256FalconPadded512: return "p256_falconpadded512";
-        case KeyType::kP521FalconPadded1024: return "p521_falconpadded1024";
-    }
-    std::unreachable();
-}
+// Who signs: another's certificate and key, or the new ones themselves.
+struct Issuer {
+    std::vector<tls::CertificateHandle> chain;  // the issuer's certificate first; empty for itself
+    tls::KeyHandle key;
+};
 
 tls::KeyHandle generate_key(const tls::Library& library, KeyType type) {
     const KeyContextHandle context(
-        EVP_PKEY_CTX_new_from_name(library.get(), name_of(type), nullptr));
+        EVP_PKEY_CTX_new_from_name(library.get(), tls::key_algorithm(type), nullptr));
     EVP_PKEY* key = nullptr;
     if (!context || EVP_PKEY_keygen_init(context.get()) != 1 ||
         (type == KeyType::kP256 && EVP_PKEY_CTX_set_group_name(context.get(), "P-256") != 1) ||
@@ -42,6 +35,26 @@ tls::KeyHandle generate_key(const tls::Library& library, KeyType type) {
         return nullptr;
     }
     return tls::KeyHandle(key);
+}
+
+std::unexpected<CredentialError> internal_error() {
+    return std::unexpected(CredentialError{Code::kInternal, tls::take_openssl_error().text});
+}
+
+CredentialResult<Issuer> issuer_of(const tls::Library& library, const IdentityRequest& request) {
+    Issuer issuer;
+    if (!request.issuer) return issuer;
+    const Identity::Contents& contents = request.issuer->contents();
+    issuer.key = tls::key_from(library, contents.key.view());
+    for (const tls::DerBytes& der : contents.chain) {
+        issuer.chain.push_back(tls::certificate_from(library, der));
+        if (!issuer.chain.back()) return internal_error();
+    }
+    if (!issuer.key) return internal_error();
+    if (issuer.chain.empty() || X509_check_ca(issuer.chain.front().get()) != 1) {
+        return std::unexpected(CredentialError{Code::kBadIssuer, contents.subject});
+    }
+    return issuer;
 }
 
 // Null unless `name` is a DNS name or an IP address literal.
@@ -78,8 +91,9 @@ bool set_serial_number(const tls::Library& library, X509& certificate) {
     return BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(&certificate)) != nullptr;
 }
 
-bool set_names(X509& certificate, const std::string& common_name) {
-    constexpr std::size_t kLongestCommonName = 64;
+constexpr std::size_t kLongestCommonName = 64;
+
+bool set_names(X509& certificate, const std::string& common_name, const Issuer& issuer) {
     X509_NAME* name = X509_get_subject_name(&certificate);
     const auto* text = reinterpret_cast<const unsigned char*>(common_name.data());
     if (common_name.size() <= kLongestCommonName &&
@@ -87,7 +101,9 @@ bool set_names(X509& certificate, const std::string& common_name) {
                                    static_cast<int>(common_name.size()), -1, 0) != 1) {
         return false;
     }
-    return X509_set_issuer_name(&certificate, name) == 1;
+    const X509_NAME* signer =
+        issuer.chain.empty() ? name : X509_get_subject_name(issuer.chain.front().get());
+    return X509_set_issuer_name(&certificate, signer) == 1;
 }
 
 bool set_validity(X509& certificate, const IdentityRequest& request) {
@@ -99,61 +115,92 @@ bool set_validity(X509& certificate, const IdentityRequest& request) {
            ASN1_TIME_set(X509_getm_notAfter(&certificate), end.time_since_epoch().count());
 }
 
-bool add_extension(X509& certificate, int id, const char* value) {
+bool add_extension(X509& certificate, const Issuer& issuer, int id, const char* value) {
+    X509* signer = issuer.chain.empty() ? &certificate : issuer.chain.front().get();
     X509V3_CTX context;
-    X509V3_set_ctx(&context, &certificate, &certificate, nullptr, nullptr, 0);
+    X509V3_set_ctx(&context, signer, &certificate, nullptr, nullptr, 0);
     const ExtensionHandle extension(X509V3_EXT_conf_nid(nullptr, &context, id, value));
     return extension && X509_add_ext(&certificate, extension.get(), -1) == 1;
 }
 
-bool add_extensions(X509& certificate, GENERAL_NAMES& names) {
-    return add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(certificate, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(certificate, NID_ext_key_usage, "serverAuth,clientAuth") &&
-           add_extension(certificate, NID_subject_key_identifier, "hash") &&
-           X509_add1_ext_i2d(&certificate, NID_subject_alt_name, &names, 0, 0) == 1;
+// `names` is null for a certificate authority.
+bool add_extensions(X509& certificate, const Issuer& issuer, GENERAL_NAMES* names) {
+    const bool is_ca = names == nullptr;
+    const auto add = [&](int id, const char* value) {
+        return add_extension(certificate, issuer, id, value);
+    };
+    return add(NID_basic_constraints, is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
+           add(NID_key_usage,
+               is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
+           (is_ca || add(NID_ext_key_usage, "serverAuth,clientAuth")) &&
+           add(NID_subject_key_identifier, "hash") &&
+           (issuer.chain.empty() || add(NID_authority_key_identifier, "keyid")) &&
+           (is_ca || X509_add1_ext_i2d(&certificate, NID_subject_alt_name, names, 0, 0) == 1);
 }
 
 // Schemes with a hash of their own are signed with a null digest.
-const EVP_MD* digest_for(KeyType type) {
-    return type == KeyType::kP256 ? EVP_sha256() : nullptr;
+const EVP_MD* digest_for(EVP_PKEY& key) {
+    char name[64] = {};
+    const bool known = EVP_PKEY_get_default_digest_name(&key, name, sizeof name) > 0;
+    ERR_clear_error();
+    return known && std::string_view(name) != "UNDEF" ? EVP_get_digestbyname(name) : nullptr;
 }
 
-std::string text_of(const tls::BioHandle& bio) {
-    char* data = nullptr;
-    const long length = BIO_get_mem_data(bio.get(), &data);
-    return {data, static_cast<std::size_t>(length)};
+// The names of the certificate, or null for an authority, which has only a common name.
+CredentialResult<NamesHandle> alternative_names(const IdentityRequest& request) {
+    if (!request.is_ca) return general_names(request.names);
+    const bool good = !request.names.empty() && !request.names.front().empty() &&
+                      request.names.front().size() <= kLongestCommonName;
+    if (good) return NamesHandle();
+    return std::unexpected(CredentialError{
+        Code::kBadName, request.names.empty() ? "no name given" : request.names.front()});
 }
 
-std::unexpected<CredentialError> internal_error() {
-    return std::unexpected(CredentialError{Code::kInternal, tls::take_openssl_error().text});
+tls::CertificateHandle certify(const tls::Library& library, const IdentityRequest& request,
+                               const Issuer& issuer, EVP_PKEY& key, GENERAL_NAMES* names) {
+    tls::CertificateHandle certificate(X509_new_ex(library.get(), nullptr));
+    EVP_PKEY& signer = issuer.key ? *issuer.key : key;
+    if (!certificate || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
+        X509_set_pubkey(certificate.get(), &key) != 1 ||
+        !set_serial_number(library, *certificate) ||
+        !set_names(*certificate, request.names.front(), issuer) ||
+        !set_validity(*certificate, request) || !add_extensions(*certificate, issuer, names) ||
+        X509_sign(certificate.get(), &signer, digest_for(signer)) <= 0) {
+        return nullptr;
+    }
+    return certificate;
+}
+
+// The certificate and the intermediates above it; peers have the root, or they do not trust it.
+std::string chain_text(const X509& certificate, const Issuer& issuer) {
+    std::string text = tls::pem_of(certificate);
+    for (const tls::CertificateHandle& above : issuer.chain) {
+        if (X509_self_signed(above.get(), 0) != 1) text += tls::pem_of(*above);
+    }
+    return text;
 }
 
 }  // namespace
 
 CredentialResult<PemIdentity> generate_identity(const IdentityRequest& request) {
-    auto names = general_names(request.names);
-    if (!names) return std::unexpected(names.error());
     const tls::Library library;
     if (!library.is_usable()) return internal_error();
+    std::string certificate_text;
+    auto issuer = issuer_of(library, request);
+    if (!issuer) return std::unexpected(issuer.error());
+    CredentialResult<NamesHandle> names;
+    if (!request.raw) names = alternative_names(request);
+    if (!names) return std::unexpected(names.error());
     const tls::KeyHandle key = generate_key(library, request.key_type);
-    const tls::CertificateHandle certificate(X509_new_ex(library.get(), nullptr));
-    if (!key || !certificate || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
-        X509_set_pubkey(certificate.get(), key.get()) != 1 ||
-        !set_serial_number(library, *certificate) ||
-        !set_names(*certificate, request.names.front()) || !set_validity(*certificate, request) ||
-        !add_extensions(*certificate, **names) ||
-        X509_sign(certificate.get(), key.get(), digest_for(request.key_type)) <= 0) {
-        return internal_error();
+    if (!key) return internal_error();
+    if (!request.raw) {
+        const auto certificate = certify(library, request, *issuer, *key, names->get());
+        if (!certificate) return internal_error();
+        certificate_text = chain_text(*certificate, *issuer);
     }
-    const tls::BioHandle certificate_text(BIO_new(BIO_s_mem()));
-    const tls::BioHandle key_text(BIO_new(BIO_s_secmem()));  // wiped when it is freed
-    if (PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1 ||
-        PEM_write_bio_PKCS8PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                      nullptr) != 1) {
-        return internal_error();
-    }
-    return PemIdentity(text_of(certificate_text), text_of(key_text));
+    std::string key_text = tls::pem_of(*key, request.pass_phrase);
+    if (key_text.empty() || certificate_text.empty() != request.raw) return internal_error();
+    return PemIdentity(std::move(certificate_text), std::move(key_text));
 }
 
 }  // namespace stoq

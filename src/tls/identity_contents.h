@@ -12,7 +12,7 @@
 namespace stoq {
 
 struct Identity::Contents {
-    std::vector<tls::DerBytes> chain;  // leaf first
+    std::vector<tls::DerBytes> chain;  // leaf first; empty for a raw public key
     tls::WipedBytes key;               // PKCS#8
     std::string fingerprint;
     std::string key_kind;

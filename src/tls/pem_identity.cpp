@@ -73,7 +73,7 @@ CredentialResult<void> PemIdentity::save(const std::filesystem::path& directory)
     if (::access(certificate.c_str(), F_OK) == 0) {
         return std::unexpected(CredentialError{Code::kFileExists, certificate.string()});
     }
-    if (auto saved = write_new_file(key, key_, 0600); !saved) return saved;
+    if (auto saved = write_new_file(key, key_, 0600); !saved || certificate_.empty()) return saved;
     auto saved = write_new_file(certificate, certificate_, 0644);
     if (!saved) ::unlink(key.c_str());
     return saved;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/try.h"
+#include "tls/algorithms.h"
 #include "tls/certificates.h"
 #include "tls/context_state.h"
 #include "tls/openssl_error.h"
@@ -61,6 +62,8 @@ ApiResult<void> Session::configure(const SessionParameters& parameters) {
     SSL* ssl = ssl_.get();
     const Context::State& state = context_->state();
     SSL_set_app_data(ssl, this);
+    info_.post_quantum_required = state.policy.key_exchange == PostQuantum::kRequire ||
+                                  state.policy.authentication == PostQuantum::kRequire;
     // Before SSL_set_quic_tls_cbs, which looks at it.
     state.role == Role::kServer ? SSL_set_accept_state(ssl) : SSL_set_connect_state(ssl);
     local_parameters_.assign(parameters.local_transport_parameters.begin(),
@@ -171,6 +174,8 @@ TransportResult<void> Session::on_handshake_done() {
     }
     record_peer();
     record_negotiated();
+    record_signatures();
+    enforce_policy();
     //= 9001-8.1-3
     if (info_.alpn.empty()) {
         refuse(crypto_error(SSL_AD_NO_APPLICATION_PROTOCOL), Reason::kNoApplicationProtocol,
@@ -183,10 +188,15 @@ TransportResult<void> Session::on_handshake_done() {
 }
 
 void Session::record_peer() {
-    const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-    if (certificate == nullptr) return;
-    info_.peer_fingerprint = to_hex(fingerprint_of(context_->state().library, *certificate));
-    info_.peer_subject = subject_of(*certificate);
+    const Library& library = context_->state().library;
+    if (EVP_PKEY* key = SSL_get0_peer_rpk(ssl_.get())) {
+        info_.peer_certificate_type = CertificateType::kRawPublicKey;
+        info_.peer_fingerprint = to_hex(fingerprint_of(library, *key));
+    } else if (const X509* certificate = SSL_get0_peer_certificate(ssl_.get())) {
+        info_.peer_certificate_type = CertificateType::kX509;
+        info_.peer_fingerprint = to_hex(fingerprint_of(library, *certificate));
+        info_.peer_subject = subject_of(*certificate);
+    }
 }
 
 void Session::record_negotiated() {
@@ -200,12 +210,55 @@ void Session::record_negotiated() {
     info_.cipher_suite = text(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
     info_.resumed = SSL_session_reused(ssl) == 1;
     info_.early_data_accepted = SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
-    // The server's signature, on either side; there is none in a resumed handshake.
-    const char* signature = nullptr;
-    const bool known = context_->role() == Role::kClient
-                           ? SSL_get0_peer_signature_name(ssl, &signature) == 1
-                           : SSL_get0_signature_name(ssl, &signature) == 1;
-    if (known && !info_.resumed) info_.signature = text(signature);
+    info_.post_quantum_key_exchange = is_post_quantum_group(info_.group);
+}
+
+// There is none in a resumed handshake.
+void Session::record_signatures() {
+    if (info_.resumed) return;
+    const bool client = context_->role() == Role::kClient;
+    const char* name = nullptr;
+    std::string own;
+    if (SSL_get0_signature_name(ssl_.get(), &name) == 1 && name != nullptr) own = name;
+    name = nullptr;
+    std::string peers;
+    if (SSL_get0_peer_signature_name(ssl_.get(), &name) == 1 && name != nullptr) peers = name;
+    info_.signature = client ? peers : own;
+    info_.client_signature = client ? own : peers;
+    const std::string& clients = info_.client_signature;
+    info_.post_quantum_authentication = is_post_quantum_scheme(info_.signature) &&
+                                        (clients.empty() || is_post_quantum_scheme(clients)) &&
+                                        chain_is_post_quantum_;
+}
+
+void Session::enforce_policy() {
+    const Policy& policy = context_->state().policy;
+    if (policy.key_exchange == PostQuantum::kRequire && !info_.post_quantum_key_exchange) {
+        refuse(crypto_error(SSL_AD_INSUFFICIENT_SECURITY), Reason::kPostQuantumRequired,
+               "post-quantum key exchange is required here, and was not negotiated");
+    }
+    // A ticket is bound to the policy under which its full handshake was judged.
+    if (policy.authentication == PostQuantum::kRequire && !info_.resumed &&
+        !info_.post_quantum_authentication) {
+        refuse(crypto_error(SSL_AD_INSUFFICIENT_SECURITY), Reason::kPostQuantumRequired,
+               "post-quantum authentication is required here, and was not negotiated");
+    }
+}
+
+bool Session::fails_by_policy(const OpensslError& cause) const {
+    const Policy& policy = context_->state().policy;
+    const bool no_group =
+        cause.is_ssl(SSL_R_NO_SUITABLE_KEY_SHARE) || cause.is_ssl(SSL_R_NO_SUITABLE_GROUPS);
+    const bool no_scheme = cause.is_ssl(SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM) ||
+                           cause.is_ssl(SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS);
+    return (no_group && policy.key_exchange == PostQuantum::kRequire) ||
+           (no_scheme && policy.authentication == PostQuantum::kRequire);
+}
+
+int Session::refuse_certificates() {
+    refuse(crypto_error(SSL_AD_UNSUPPORTED_CERTIFICATE), Reason::kTlsFailed,
+           "this side has a raw public key, and the peer wants a certificate");
+    return 0;
 }
 
 void Session::refuse(TransportErrorCode code, Reason reason, std::string_view why) {
@@ -222,6 +275,10 @@ TransportError Session::fail() {
         //= 9001-4.6.1-2
         if (cause.is_ssl(SSL_R_INVALID_MAX_EARLY_DATA)) {
             error_->code = TransportErrorCode::kProtocolViolation;
+        }
+        if (fails_by_policy(cause)) {
+            error_->code = crypto_error(SSL_AD_INSUFFICIENT_SECURITY);
+            error_->reason = Reason::kPostQuantumRequired;
         }
         if (cause.is_ssl(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)) {
             info_.certificate_problem = CertificateProblem::kMissing;

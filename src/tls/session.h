@@ -34,6 +34,7 @@
 #include "tls/context.h"
 #include "tls/handshake_info.h"
 #include "tls/message_queue.h"
+#include "tls/openssl_error.h"
 #include "tls/openssl_handles.h"
 
 namespace stoq::tls {
@@ -133,8 +134,15 @@ private:
     void refuse(TransportErrorCode code, Reason reason, std::string_view why);
     // Ends the session with what was refused, or with the alert and error of OpenSSL.
     TransportError fail();
+    // Our identities are raw keys, and the peer wants certificates. Always 0.
+    int refuse_certificates();
     void record_peer();
     void record_negotiated();
+    void record_signatures();
+    // What was negotiated has to be what the policy asks, whatever was offered.
+    void enforce_policy();
+    // Says whether it is for the policy's sake that there was nothing in common.
+    bool fails_by_policy(const OpensslError& cause) const;
 
     std::shared_ptr<const Context> context_;
     std::vector<std::uint8_t> local_parameters_;  // OpenSSL borrows them
@@ -148,6 +156,7 @@ private:
     EncryptionLevel receive_level_ = EncryptionLevel::kInitial;
     EncryptionLevel send_level_ = EncryptionLevel::kInitial;
     std::uint8_t tickets_received_ = 0;
+    bool chain_is_post_quantum_ = true;  // of what this side judged
     bool complete_ = false;
     SslHandle ssl_;  // last: it goes first
 };

@@ -174,6 +174,34 @@ int Session::Callbacks::client_hello(SSL* ssl, int*, void*) {
     return session.error_ ? SSL_CLIENT_HELLO_ERROR : SSL_CLIENT_HELLO_SUCCESS;
 }
 
+// OpenSSL counts a key without a certificate as usable for certificates too once raw keys are
+// allowed, and would send an empty chain.
+int Session::Callbacks::choose_identities(SSL* ssl, void*) {
+    Session& session = session_of(ssl);
+    const Context::State& state = session.context_->state();
+    const int type = state.role == Role::kServer ? SSL_get_negotiated_server_cert_type(ssl)
+                                                 : SSL_get_negotiated_client_cert_type(ssl);
+    if (type == TLSEXT_cert_type_rpk) return kOk;
+    if (state.role == Role::kServer && state.policy.own_raw_keys == RawPublicKeys::kRequire) {
+        return session.refuse_certificates();
+    }
+    SSL_certs_clear(ssl);
+    bool any = false;
+    for (const LoadedIdentity& identity : state.identities) {
+        if (identity.chain.empty()) continue;
+        any = true;
+        if (SSL_use_cert_and_key(ssl, identity.chain.front().get(), identity.key.get(), nullptr,
+                                 0) != 1) {
+            return kFailed;
+        }
+        for (std::size_t i = 1; i < identity.chain.size(); ++i) {
+            if (SSL_add1_chain_cert(ssl, identity.chain[i].get()) != 1) return kFailed;
+        }
+    }
+    // A client just shows nothing.
+    return any || state.role == Role::kClient ? kOk : session.refuse_certificates();
+}
+
 int Session::Callbacks::server_name(SSL* ssl, int*, void*) {
     const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
@@ -202,8 +230,12 @@ int Session::Callbacks::verify(X509_STORE_CTX* store, void*) {
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     Session& session = session_of(ssl);
     const Context::State& state = session.context_->state();
-    const Verdict verdict = judge(state.library, state.trust.contents(), *store);
-    if (verdict.accepted()) return kOk;
+    const Verdict verdict = judge(state.library, state.trust.contents(), state.policy, *store);
+    if (verdict.accepted()) {
+        session.info_.peer_chain = verdict.chain;
+        session.chain_is_post_quantum_ = verdict.post_quantum;
+        return kOk;
+    }
     session.info_.certificate_problem = verdict.problem;
     session.info_.failure = verdict.text;
     return kFailed;
@@ -240,6 +272,11 @@ void Session::Callbacks::key_log(const SSL* ssl, const char* line) {
 void Session::install_callbacks(SSL_CTX& context) {
     const auto& state = *static_cast<const Context::State*>(SSL_CTX_get_app_data(&context));
     SSL_CTX_set_cert_verify_callback(&context, &Callbacks::verify, nullptr);
+    const bool any_raw = std::ranges::any_of(
+        state.identities, [](const LoadedIdentity& identity) { return identity.chain.empty(); });
+    if (any_raw || state.policy.own_raw_keys == RawPublicKeys::kRequire) {
+        SSL_CTX_set_cert_cb(&context, &Callbacks::choose_identities, nullptr);
+    }
     if (state.key_log) SSL_CTX_set_keylog_callback(&context, &Callbacks::key_log);
     if (state.role == Role::kClient) {
         if (state.tickets) SSL_CTX_sess_set_new_cb(&context, &Callbacks::new_ticket);

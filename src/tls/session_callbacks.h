@@ -21,6 +21,7 @@ struct Session::Callbacks {
 
     // Set once per SSL_CTX.
     static int client_hello(SSL* ssl, int* alert, void*);
+    static int choose_identities(SSL* ssl, void*);
     static int server_name(SSL* ssl, int* alert, void*);
     static int select_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* length,
                                const unsigned char* offered, unsigned int offered_length, void*);

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 
 #include "crypto/secret.h"
+#include "tls/algorithms.h"
 #include "tls/certificates.h"
 #include "tls/identity_contents.h"
 
@@ -68,12 +69,61 @@ Verdict judge_chain(X509_STORE_CTX& store) {
     return {problem, text_of(problem, error, *culprit)};
 }
 
+// The peer's own key: of its certificate, or raw.
+EVP_PKEY* peer_key(X509_STORE_CTX& store) {
+    if (EVP_PKEY* raw = X509_STORE_CTX_get0_rpk(&store)) return raw;
+    const X509* certificate = X509_STORE_CTX_get0_cert(&store);
+    return certificate != nullptr ? X509_get0_pubkey(certificate) : nullptr;
+}
+
+Sha256Digest peer_fingerprint(const Library& library, X509_STORE_CTX& store) {
+    if (EVP_PKEY* raw = X509_STORE_CTX_get0_rpk(&store)) return fingerprint_of(library, *raw);
+    return fingerprint_of(library, *X509_STORE_CTX_get0_cert(&store));
+}
+
 Verdict judge_pin(const Library& library, const Sha256Digest& pin, X509_STORE_CTX& store) {
-    const Sha256Digest fingerprint = fingerprint_of(library, *X509_STORE_CTX_get0_cert(&store));
+    const Sha256Digest fingerprint = peer_fingerprint(library, store);
     if (crypto::equal_in_constant_time(fingerprint, pin)) return {};
     X509_STORE_CTX_set_error(&store, X509_V_ERR_CERT_UNTRUSTED);
     return {CertificateProblem::kPinMismatch,
             "the peer's key is not the pinned one; its fingerprint is " + to_hex(fingerprint)};
+}
+
+Verdict judge_trust(const Library& library, const Trust::Contents& trust, X509_STORE_CTX& store) {
+    switch (trust.kind) {
+        case Kind::kInsecure: X509_STORE_CTX_set_error(&store, X509_V_OK); return {};
+        case Kind::kPinned: return judge_pin(library, trust.pin, store);
+        case Kind::kSystem:
+        case Kind::kAnchors: return judge_chain(store);
+    }
+    std::unreachable();
+}
+
+// The keys that made the peer believed: all of the chain up to the anchor, or its own alone.
+void record_chain(const Trust::Contents& trust, X509_STORE_CTX& store, Verdict& verdict) {
+    const auto add = [&verdict](const EVP_PKEY* key) {
+        const std::string kind = kind_of(key);
+        verdict.post_quantum = verdict.post_quantum && is_post_quantum_key(kind);
+        verdict.chain += (verdict.chain.empty() ? "" : ", ") + kind;
+    };
+    STACK_OF(X509)* chain = trust.needs_name() ? X509_STORE_CTX_get0_chain(&store) : nullptr;
+    if (chain == nullptr) return add(peer_key(store));
+    for (int i = 0; i < sk_X509_num(chain); ++i) add(X509_get0_pubkey(sk_X509_value(chain, i)));
+}
+
+// What the policy asks beyond trust.
+void apply_policy(const Policy& policy, X509_STORE_CTX& store, Verdict& verdict) {
+    if (policy.authentication == PostQuantum::kRequire && !verdict.post_quantum) {
+        verdict.problem = CertificateProblem::kNotPostQuantum;
+        verdict.text = "post-quantum authentication is required here, and the peer's keys are " +
+                       verdict.chain;
+        X509_STORE_CTX_set_error(&store, X509_V_ERR_EE_KEY_TOO_SMALL);
+    } else if (policy.peer_raw_keys == RawPublicKeys::kRequire &&
+               X509_STORE_CTX_get0_rpk(&store) == nullptr) {
+        verdict.problem = CertificateProblem::kNotRaw;
+        verdict.text = "a raw public key is required here, and the peer sent a certificate";
+        X509_STORE_CTX_set_error(&store, X509_V_ERR_INVALID_PURPOSE);
+    }
 }
 
 bool add_anchors(const Library& library, X509_STORE& store, const std::vector<DerBytes>& anchors) {
@@ -106,14 +156,18 @@ bool add_system_anchors(const Library& library, X509_STORE& store) {
 
 }  // namespace
 
-Verdict judge(const Library& library, const Trust::Contents& trust, X509_STORE_CTX& store) {
-    switch (trust.kind) {
-        case Kind::kInsecure: X509_STORE_CTX_set_error(&store, X509_V_OK); return {};
-        case Kind::kPinned: return judge_pin(library, trust.pin, store);
-        case Kind::kSystem:
-        case Kind::kAnchors: return judge_chain(store);
+Verdict judge(const Library& library, const Trust::Contents& trust, const Policy& policy,
+              X509_STORE_CTX& store) {
+    // Nothing that is negotiated leads here; a bare key never stands in for a chain.
+    if (trust.needs_name() && X509_STORE_CTX_get0_rpk(&store) != nullptr) {
+        X509_STORE_CTX_set_error(&store, X509_V_ERR_CERT_UNTRUSTED);
+        return {CertificateProblem::kUnknownIssuer, "a raw public key has no issuer"};
     }
-    std::unreachable();
+    Verdict verdict = judge_trust(library, trust, store);
+    if (!verdict.accepted()) return verdict;
+    record_chain(trust, store, verdict);
+    apply_policy(policy, store, verdict);
+    return verdict;
 }
 
 StoreHandle make_store(const Library& library, const Trust::Contents& trust) {

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             }
             break;
         case 2:
-            if (const auto key = tls::read_key(library, text)) fuzz::require(*key != nullptr);
+            if (const auto key = tls::read_key(library, text, {})) fuzz::require(*key != nullptr);
             break;
         default:
             if (const auto identity = Identity::from_pem(text, text)) {

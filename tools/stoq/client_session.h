@@ -24,7 +24,7 @@ struct ClientOptions {
     std::string qlog_directory;
     std::string timeout = "10s";  // of the handshake
     std::string congestion = "cubic";
-    std::string groups{kDefaultGroups};
+    std::string groups;  // empty: as the policy says
 };
 void add_client_options(CLI::App& command, ClientOptions& options);
 

@@ -38,7 +38,7 @@ void show_system() {
 
 void show_crypto() {
     line(true, "OpenSSL", OpenSSL_version(OPENSSL_VERSION), {});
-    line(true, "key exchange", kDefaultGroups, {});
+    line(true, "key exchange", "X25519MLKEM768 (post-quantum); required between STOQ programs", {});
     yes_or_no(
         crypto::is_available(crypto::Backend::kIpsecMb), "packet protection",
         "intel-ipsec-mb: batches of packets",

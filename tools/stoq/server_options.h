@@ -18,7 +18,7 @@ struct ServerOptions {
     std::string listen = "[::]:4433";
     std::string qlog_directory;
     std::string congestion = "cubic";
-    std::string groups{kDefaultGroups};
+    std::string groups;  // empty: as the policy says
     bool retry = false;
 };
 void add_server_options(CLI::App& command, ServerOptions& options);

@@ -56,6 +56,11 @@ TEST(TlsHandshake, CompletesWithEachClassicalKindOfIdentity) {
     expect_handshake_signed_with(KeyType::kEd25519, "ed25519");
 }
 
+TEST(TlsHandshake, CompletesWithEachKindOfMlDsaIdentity) {
+    expect_handshake_signed_with(KeyType::kMlDsa65, "mldsa65");
+    expect_handshake_signed_with(KeyType::kMlDsa87, "mldsa87");
+}
+
 TEST(TlsHandshake, CompletesWithEachFalconKindOfIdentity) {
     if (!kHasFalcon) GTEST_SKIP() << "built without Falcon";
     const std::pair<KeyType, const char*> kinds[] = {
