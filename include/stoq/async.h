@@ -379,6 +379,10 @@ public:
         serve_ = std::move(serve);
         return runtime_->listen(config);
     }
+    // Runtime::replace_credentials.
+    RuntimeResult<void> replace_credentials(const Credentials& credentials) {
+        return runtime_->replace_credentials(credentials);
+    }
     // Waits for the handshake.
     // @error what Runtime::connect says, or how the connection ended (kClosed and the text).
     auto connect(const ConnectConfig& config) {

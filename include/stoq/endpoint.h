@@ -78,6 +78,10 @@ struct ConnectionInfo {
     // helped to impersonate: every signature and key that this side saw the handshake depend on.
     bool post_quantum_key_exchange = false;
     bool post_quantum_authentication = false;
+    // Client: the ClientHello with post-quantum key shares, which takes two datagrams, got no
+    // answer; this is the second attempt, with classical groups alone (PostQuantum::kPrefer allows
+    // it).
+    bool retried_with_classical_groups = false;
 };
 
 struct ConnectionStatistics {
@@ -138,8 +142,13 @@ public:
     ~Endpoint();
 
     // Accepts connections from now on; called again, new connections use the new configuration.
-    // @error kCredentials when no identity is usable.
+    // @error kCredentials: the credentials cannot be used, check_credentials() says why; an earlier
+    //        configuration stays in force.
     ApiResult<void> listen(const ServerConfig& config);
+    // Another identity, trust or policy for new connections: those that exist go on with what they
+    // have, and tickets stay good unless trust or policy changed.
+    // @error kNotReady without listen(); kCredentials as above.
+    ApiResult<void> replace_credentials(const Credentials& credentials);
     // Answers new connections with CONNECTION_REFUSED; those that exist go on.
     void stop_listening();
 

@@ -92,6 +92,7 @@ enum class Reason : std::uint8_t {
     kNoApplicationProtocol,
     kPostQuantumRequired,  // here, and there was nothing in common with the peer
     kPeerRequiresMore,     // the peer's policy asks for security that was not offered here
+    kClientHelloCutShort,  // the server heard only the first of its datagrams
     kVersionMismatch,
     kMigrationDisabled,
     kNoConnectionIdLeft,

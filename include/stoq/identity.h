@@ -228,7 +228,7 @@ struct CipherSuites {
 // what was negotiated, not only at what was offered.
 enum class PostQuantum : std::uint8_t {
     kOff,      // classical algorithms only
-    kPrefer,   // post-quantum where the peer can, classical where it cannot
+    kPrefer,   // post-quantum where the peer can, classical where it or the path cannot
     kRequire,  // post-quantum, or no connection
 };
 
@@ -296,5 +296,8 @@ struct Credentials {
     // connections: for debugging only. Called from the endpoint's thread.
     std::function<void(std::string_view line)> key_log{};
 };
+
+// Whether an endpoint in this role can use them, and if not, why.
+CredentialResult<void> check_credentials(Role role, const Credentials& credentials);
 
 }  // namespace stoq

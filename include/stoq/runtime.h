@@ -141,6 +141,9 @@ public:
     // Binds a socket and accepts connections; returns the address it got, with the port. May be
     // called for several addresses; the configuration given last is that of all new connections.
     RuntimeResult<Address> listen(const ListenConfig& config);
+    // Endpoint::replace_credentials: new connections see another identity, trust or policy; those
+    // that exist go on.
+    RuntimeResult<void> replace_credentials(const Credentials& credentials);
     // Starts a handshake; ConnectionEstablished or ConnectionClosed follows. Binds a socket when
     // there is none yet that reaches the address.
     RuntimeResult<ConnectionHandle> connect(const ConnectConfig& config);

@@ -53,6 +53,8 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "no common application protocol",
     "post-quantum security is required here, and the peer has nothing in common with that",
     "the peer requires stronger (post-quantum) security than is offered here",
+    "the server heard only a part of the ClientHello: something on the path may drop the second of "
+    "the two datagrams that post-quantum key exchange needs",
     "the version does not match what was negotiated",
     "migration is disabled",
     "no connection ID left for a new path",

@@ -66,10 +66,11 @@ void Connection::on_stateless_reset(Instant now) {
 }
 
 // There is nobody to tell, or nothing to tell them.
-void Connection::vanish(CloseKind kind, Instant now) {
+void Connection::vanish(CloseKind kind, Instant now, Reason reason) {
     const bool was_open = close_.is_open();
     CloseInfo info;
     info.kind = kind;
+    info.reason = reason;
     close_.finish(std::move(info));
     if (was_open) on_closed(now, observe::Initiator::kLocal);
     emit_forgotten(now);

@@ -66,6 +66,11 @@ public:
     bool take_established() { return std::exchange(status_.tell_established, false); }
     // A datagram that this connection could not open ended in the peer's reset token.
     void on_stateless_reset(Instant now);
+    // Client: several probes have brought no ServerHello, and nothing was begun that another
+    // connection could not begin.
+    bool is_stalled_before_server_hello() const;
+    // Client: another connection takes its place.
+    void abandon(Instant now) { vanish(CloseKind::kHandshakeTimeout, now); }
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
     std::uint32_t reset_tokens_version() const { return status_.reset_tokens_version; }
     std::optional<streams::StreamEvent> poll_stream_event() { return streams_.poll_event(); }
@@ -301,7 +306,8 @@ private:
     // close.cpp
     void fail(TransportError error, Instant now);
     void drain(CloseInfo info, Instant now);
-    void vanish(CloseKind kind, Instant now);
+    void vanish(CloseKind kind, Instant now, Reason reason = Reason::kNone);
+    Reason reason_of_handshake_timeout() const;
     void on_closed(Instant now, observe::Initiator initiator);
     void emit_forgotten(Instant now) const;
     Duration close_period() const;

@@ -36,7 +36,9 @@ void Connection::on_timeout(Instant now) {
         return emit_forgotten(now);
     }
     if (now >= timers_.idle) return vanish(CloseKind::kIdleTimeout, now);
-    if (now >= timers_.handshake) return vanish(CloseKind::kHandshakeTimeout, now);
+    if (now >= timers_.handshake) {
+        return vanish(CloseKind::kHandshakeTimeout, now, reason_of_handshake_timeout());
+    }
     if (now >= timers_.keep_alive) {
         pending_.ping = true;
         timers_.keep_alive = kNever;  // set again when the PING leaves
@@ -77,6 +79,23 @@ void Connection::requeue_for_probe(PacketNumberSpace space, Instant now) {
     for (const wire::SentFrame& frame : recovery_.probe_frames(space, 2)) {
         if (frame.kind != wire::SentFrameKind::kMtuProbe) on_frame_lost(frame, now);
     }
+}
+
+Reason Connection::reason_of_handshake_timeout() const {
+    const bool no_server_hello =
+        config_.role == Role::kClient && !keyring_.has_receive_keys(EncryptionLevel::kHandshake);
+    // Silence says nothing; half of a ClientHello that was acknowledged does.
+    const bool partly_heard = status_.peer_packet_processed && !status_.retried;
+    return no_server_hello && partly_heard ? Reason::kClientHelloCutShort : Reason::kNone;
+}
+
+bool Connection::is_stalled_before_server_hello() const {
+    // Enough that loss alone is unlikely, and little enough that nobody gives up before: 7 s on a
+    // silent path, a few round trips where the server acknowledges half of a ClientHello.
+    constexpr std::uint64_t kProbes = 3;
+    return config_.role == Role::kClient && close_.is_open() &&
+           counters_.probe_timeouts >= kProbes && streams_.live_streams() == 0 &&
+           !keyring_.has_receive_keys(EncryptionLevel::kHandshake);
 }
 
 void Connection::on_path_timeout(Instant now) {

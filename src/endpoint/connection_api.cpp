@@ -48,6 +48,7 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     info.peer_chain = handshake.peer_chain;
     info.post_quantum_key_exchange = handshake.post_quantum_key_exchange;
     info.post_quantum_authentication = handshake.post_quantum_authentication;
+    info.retried_with_classical_groups = implementation_->retried_with_classical_groups(connection);
     return info;
 }
 

@@ -23,6 +23,10 @@ ApiResult<void> Endpoint::listen(const ServerConfig& config) {
     return implementation_->listen(config);
 }
 
+ApiResult<void> Endpoint::replace_credentials(const Credentials& credentials) {
+    return implementation_->replace_credentials(credentials);
+}
+
 void Endpoint::stop_listening() {
     implementation_->stop_listening();
 }

@@ -54,46 +54,9 @@ ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
     return {};
 }
 
-ApiResult<std::shared_ptr<const tls::Context>> Endpoint::Implementation::client_context(
-    const std::shared_ptr<const Credentials>& credentials) {
-    if (credentials == nullptr) return std::unexpected(ApiError::kCredentials);
-    if (client_.credentials != credentials) {
-        auto context = tls::Context::create(Role::kClient, *credentials);
-        if (!context) return std::unexpected(ApiError::kCredentials);
-        client_ = {credentials, std::move(*context)};
-    }
-    return client_.tls;
-}
-
-ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig& config,
-                                                              Instant now) {
-    now_ = std::max(now_, now);
-    if (config.remote.family == Address::Family::kNone) {
-        return std::unexpected(ApiError::kInvalidArgument);
-    }
-    if (connections_.size() >= settings_.max_connections) {
-        return std::unexpected(ApiError::kTooManyConnections);
-    }
-    auto tls = client_context(config.credentials);
-    if (!tls) return std::unexpected(tls.error());
-    connection::ConnectionConfig made;
-    made.role = Role::kClient;
-    made.settings = config.settings;
-    made.addresses = {config.local, config.remote};
-    made.source_id = new_connection_id();
-    //= 9000-7.2-1
-    made.original_destination_id = new_destination_id();
-    made.initial_destination_id = made.remote_id = made.original_destination_id;
-    made.token = config.token;
-    made.tls = std::move(*tls);
-    made.server_name = config.server_name;
-    made.sink = sink_;
-    auto connection = connection::Connection::create(made, shared_, now_);
-    if (!connection) return std::unexpected(connection.error());
-    const SlabHandle handle = add(std::move(*connection));
-    ++counters_.connections_opened;
-    after_activity(handle);
-    return ConnectionHandle{handle.index, handle.generation};
+ApiResult<void> Endpoint::Implementation::replace_credentials(const Credentials& credentials) {
+    if (!server_) return std::unexpected(ApiError::kNotReady);
+    return listen({credentials, server_->settings});
 }
 
 SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection> connection) {
@@ -110,6 +73,7 @@ SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection>
 void Endpoint::Implementation::after_activity(SlabHandle handle) {
     Entry* entry = connections_.find(handle);
     if (entry == nullptr) return;
+    if (entry->retry) retry_if_stalled(handle, *entry);
     if (entry->connection->take_token_request()) give_token(*entry->connection);
     update_table(handle, *entry);
     update_half_open(*entry);
@@ -160,14 +124,20 @@ void Endpoint::Implementation::set_timer(SlabHandle handle, const Entry& entry) 
 void Endpoint::Implementation::remove_if_done(SlabHandle handle) {
     Entry& entry = *connections_.find(handle);
     if (!entry.connection->is_closed() || !entry.closed_told) return;
-    entry.connection->local_ids().for_each(
-        [&](const wire::ConnectionId& id) { table_.remove(id, handle); });
-    table_.remove(entry.connection->initial_destination_id(), handle);
-    for (const auto& token : entry.tokens) table_.remove_token(token, handle);
+    forget_ids(handle, entry);
     if (entry.half_open) --half_open_;
     timers_.set(handle.index, kNever);
     connections_.erase(handle);
     ++counters_.connections_closed;
+}
+
+// No datagram finds the connection any more.
+void Endpoint::Implementation::forget_ids(SlabHandle handle, Entry& entry) {
+    entry.connection->local_ids().for_each(
+        [&](const wire::ConnectionId& id) { table_.remove(id, handle); });
+    table_.remove(entry.connection->initial_destination_id(), handle);
+    for (const auto& token : entry.tokens) table_.remove_token(token, handle);
+    entry.tokens.clear();
 }
 
 // --- Datagrams out, time, events ---

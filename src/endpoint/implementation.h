@@ -22,6 +22,7 @@ public:
     Implementation(const EndpointSettings& settings, RandomSource& random);
 
     ApiResult<void> listen(const ServerConfig& config);
+    ApiResult<void> replace_credentials(const Credentials& credentials);
     void stop_listening() { server_.reset(); }
     ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
 
@@ -40,6 +41,8 @@ public:
     ApiResult<connection::Connection*> find(ConnectionHandle handle);
     // The same for calls that send. @error kClosed.
     ApiResult<connection::Connection*> find_open(ConnectionHandle handle);
+    // The connection had to begin again with classical groups.
+    bool retried_with_classical_groups(ConnectionHandle handle);
     // The application did something: there may be datagrams to send, or events.
     void touch(ConnectionHandle handle);
     // The same for something that concerns streams alone.
@@ -50,8 +53,14 @@ public:
     void set_event_sink(observe::EventSink* sink) { sink_ = sink; }
 
 private:
+    // What a client needs in order to begin again without post-quantum key shares.
+    struct ClassicalRetry {
+        ClientConfig config;
+        bool used = false;
+    };
     struct Entry {
         std::unique_ptr<connection::Connection> connection;
+        std::unique_ptr<ClassicalRetry> retry;          // client, until it is established
         std::vector<wire::StatelessResetToken> tokens;  // as registered in the table
         std::uint32_t tokens_version = 0;
         bool half_open = false;
@@ -73,6 +82,7 @@ private:
     struct ClientContext {
         std::shared_ptr<const Credentials> credentials;
         std::shared_ptr<const tls::Context> tls;
+        std::shared_ptr<const tls::Context> classical;  // without post-quantum groups; once needed
     };
 
     // routing.cpp
@@ -91,6 +101,15 @@ private:
     wire::ConnectionId new_connection_id();
     wire::ConnectionId new_destination_id();
 
+    // connect.cpp
+    ApiResult<std::unique_ptr<connection::Connection>> make_client(
+        const ClientConfig& config, std::shared_ptr<const tls::Context> tls);
+    ApiResult<std::shared_ptr<const tls::Context>> client_context(
+        const std::shared_ptr<const Credentials>& credentials);
+    ApiResult<std::shared_ptr<const tls::Context>> classical_context(
+        const std::shared_ptr<const Credentials>& credentials);
+    void retry_if_stalled(SlabHandle handle, Entry& entry);
+
     // implementation.cpp
     SlabHandle add(std::unique_ptr<connection::Connection> connection);
     void after_activity(SlabHandle handle);
@@ -99,9 +118,8 @@ private:
     void queue_transmit(SlabHandle handle, Entry& entry);
     void set_timer(SlabHandle handle, const Entry& entry);
     void remove_if_done(SlabHandle handle);
+    void forget_ids(SlabHandle handle, Entry& entry);
     std::optional<Event> next_event_of(SlabHandle handle, Entry& entry);
-    ApiResult<std::shared_ptr<const tls::Context>> client_context(
-        const std::shared_ptr<const Credentials>& credentials);
 
     EndpointSettings settings_;
     std::array<std::uint8_t, 32> root_key_;

@@ -18,6 +18,14 @@ RuntimeError api_error(ApiError error, std::string text) {
     return {.api = error, .text = std::move(text)};
 }
 
+// With the reason, where credentials are to blame.
+RuntimeError refused(ApiError error, std::string text, Role role, const Credentials& credentials) {
+    if (error != ApiError::kCredentials) return api_error(error, std::move(text));
+    const auto checked = check_credentials(role, credentials);
+    if (!checked) text.append(": ").append(checked.error().message());
+    return api_error(error, std::move(text));
+}
+
 // The addresses that `text`, "host:port", means.
 RuntimeResult<std::vector<Address>> addresses_of(std::string_view text) {
     const auto parts = split_host_and_port(text);
@@ -105,7 +113,15 @@ RuntimeResult<Address> Runtime::Implementation::listen(const ListenConfig& confi
     const auto listening = endpoint_->listen({config.credentials, config.settings});
     if (listening) return *bound;
     sockets_.close_last();
-    return std::unexpected(api_error(listening.error(), "cannot listen"));
+    return std::unexpected(
+        refused(listening.error(), "cannot listen", Role::kServer, config.credentials));
+}
+
+RuntimeResult<void> Runtime::Implementation::replace_credentials(const Credentials& credentials) {
+    const auto replaced = endpoint_->replace_credentials(credentials);
+    if (replaced) return {};
+    return std::unexpected(
+        refused(replaced.error(), "cannot replace the credentials", Role::kServer, credentials));
 }
 
 RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectConfig& config) {
@@ -129,7 +145,11 @@ RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectCo
                               .token = config.token};
     const auto handle = endpoint_->connect(client, io::now());
     if (!handle) {
-        return std::unexpected(api_error(handle.error(), "cannot connect to " + to_string(remote)));
+        const std::string text = "cannot connect to " + to_string(remote);
+        return std::unexpected(
+            config.credentials == nullptr
+                ? api_error(handle.error(), text)
+                : refused(handle.error(), text, Role::kClient, *config.credentials));
     }
     track_open(*handle, true);
     return *handle;

@@ -19,6 +19,7 @@ public:
     Implementation(const RuntimeSettings& settings, io::Waker waker);
 
     RuntimeResult<Address> listen(const ListenConfig& config);
+    RuntimeResult<void> replace_credentials(const Credentials& credentials);
     RuntimeResult<ConnectionHandle> connect(const ConnectConfig& config);
     DatapathReport datapath_report() const;
 

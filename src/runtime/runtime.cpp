@@ -33,6 +33,10 @@ RuntimeResult<Address> Runtime::listen(const ListenConfig& config) {
     return implementation_->listen(config);
 }
 
+RuntimeResult<void> Runtime::replace_credentials(const Credentials& credentials) {
+    return implementation_->replace_credentials(credentials);
+}
+
 RuntimeResult<ConnectionHandle> Runtime::connect(const ConnectConfig& config) {
     return implementation_->connect(config);
 }

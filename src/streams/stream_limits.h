@@ -41,6 +41,7 @@ class OwnStreamLimit {
 public:
     std::uint64_t limit() const { return limit_; }
     std::uint64_t opened() const { return opened_; }
+    bool is_wanted() const { return wanted_; }
     bool may_open() const { return opened_ < limit_; }
 
     // The index of the new stream. Only when may_open().

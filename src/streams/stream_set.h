@@ -116,6 +116,8 @@ public:
     bool repeat_blocked_signals();
 
     // --- Figures ---
+    // open() was refused for want of credit, and the application waits for it.
+    bool wants(Directionality directionality) const;
     std::size_t live_streams() const { return table_.size(); }
     std::uint64_t buffered_to_send() const { return buffered_; }
     const ReceiveWindow& receive_window() const { return window_; }

@@ -33,6 +33,10 @@ ApiResult<StreamId> StreamSet::open(Directionality directionality) {
     return std::unexpected(ApiError::kStreamLimit);
 }
 
+bool StreamSet::wants(Directionality directionality) const {
+    return table_.own(directionality).is_wanted();
+}
+
 std::uint64_t StreamSet::room_for(const Stream& stream) const {
     const std::uint64_t own = stream.send.buffered();
     if (own >= settings_.send_buffer_per_stream) return 0;

@@ -51,6 +51,9 @@ public:
     PeerStreamLimit& peers(Directionality directionality) {
         return peers_[static_cast<std::size_t>(directionality)].limit;
     }
+    const OwnStreamLimit& own(Directionality directionality) const {
+        return own_[static_cast<std::size_t>(directionality)];
+    }
     OwnStreamLimit& own(Directionality directionality) {
         return own_[static_cast<std::size_t>(directionality)];
     }

@@ -264,6 +264,10 @@ Role Context::role() const {
     return state_->role;
 }
 
+const Policy& Context::policy() const {
+    return state_->policy;
+}
+
 CredentialResult<std::shared_ptr<const Context>> Context::create(
     Role role, const Credentials& credentials, std::span<const TicketSecret> ticket_secrets) {
     ERR_clear_error();
@@ -284,3 +288,13 @@ CredentialResult<std::shared_ptr<const Context>> Context::create(
 }
 
 }  // namespace stoq::tls
+
+namespace stoq {
+
+CredentialResult<void> check_credentials(Role role, const Credentials& credentials) {
+    const auto context = tls::Context::create(role, credentials);
+    if (!context) return std::unexpected(context.error());
+    return {};
+}
+
+}  // namespace stoq

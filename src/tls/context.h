@@ -15,6 +15,7 @@
 
 #include "stoq/identity.h"
 #include "stoq/types.h"
+#include "tls/policy.h"
 #include "tls/ticket_keys.h"
 
 namespace stoq::tls {
@@ -35,6 +36,7 @@ public:
     ~Context();
 
     Role role() const;
+    const Policy& policy() const;
 
     // For this folder only.
     struct State;

@@ -23,9 +23,8 @@ std::string contents_of(BIO& bio) {
 }
 
 EncryptedKeyHandle encrypt(PKCS8_PRIV_KEY_INFO& info, std::string_view pass_phrase) {
-    AlgorithmHandle algorithm(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 0, nullptr,
-                                                    kScryptCost, kScryptBlockSize,
-                                                    kScryptParallelism));
+    AlgorithmHandle algorithm(PKCS5_pbe2_set_scrypt(
+        EVP_aes_256_cbc(), nullptr, 0, nullptr, kScryptCost, kScryptBlockSize, kScryptParallelism));
     if (!algorithm) return nullptr;
     EncryptedKeyHandle encrypted(PKCS8_set0_pbe(
         pass_phrase.data(), static_cast<int>(pass_phrase.size()), &info, algorithm.get()));

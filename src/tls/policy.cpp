@@ -36,8 +36,8 @@ RawPublicKeys peer_raw_keys(Role role, const Credentials& credentials) {
 
 RawPublicKeys own_raw_keys(Role role, const Credentials& credentials) {
     if (credentials.raw_public_keys) return *credentials.raw_public_keys;
-    const bool any_raw =
-        std::ranges::any_of(credentials.identities, [](const Identity& one) { return one.is_raw(); });
+    const bool any_raw = std::ranges::any_of(credentials.identities,
+                                             [](const Identity& one) { return one.is_raw(); });
     return role == Role::kServer || any_raw ? RawPublicKeys::kPrefer : RawPublicKeys::kOff;
 }
 
@@ -64,10 +64,9 @@ CredentialResult<void> check_identities(Role role, const Credentials& credential
         return {};
     }
     const bool wanted = asked == PostQuantum::kRequire;
-    const bool usable =
-        std::ranges::any_of(credentials.identities, [wanted](const Identity& identity) {
-            return identity.is_post_quantum() == wanted;
-        });
+    const bool usable = std::ranges::any_of(
+        credentials.identities,
+        [wanted](const Identity& identity) { return identity.is_post_quantum() == wanted; });
     if (usable) return {};
     return conflict(wanted ? "no identity has a post-quantum key"
                            : "every identity has a post-quantum key");

@@ -1,4 +1,5 @@
-// What Credentials ask of a handshake, with the defaults filled in, and whether it can be had at all.
+// What Credentials ask of a handshake, with the defaults filled in, and whether it can be had at
+// all.
 #pragma once
 
 #include <string>

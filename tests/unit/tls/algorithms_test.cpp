@@ -28,10 +28,11 @@ TEST(TlsAlgorithms, AnUnknownSchemeCountsAsClassical) {
 }
 
 TEST(TlsAlgorithms, ReadsListsOfGroups) {
-    for (const char* list : {"X25519MLKEM768", "*X25519MLKEM768:MLKEM1024", "?*MLKEM768 / MLKEM1024"})
+    for (const char* list :
+         {"X25519MLKEM768", "*X25519MLKEM768:MLKEM1024", "?*MLKEM768 / MLKEM1024"})
         EXPECT_TRUE(has_only_post_quantum_groups(list)) << list;
-    for (const char* list : {"X25519", "*X25519MLKEM768 / *X25519", "X25519MLKEM768:P-256", "DEFAULT",
-                             "X25519MLKEM768:-X25519"})
+    for (const char* list : {"X25519", "*X25519MLKEM768 / *X25519", "X25519MLKEM768:P-256",
+                             "DEFAULT", "X25519MLKEM768:-X25519"})
         EXPECT_FALSE(has_only_post_quantum_groups(list)) << list;
 }
 

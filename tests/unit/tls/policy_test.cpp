@@ -208,11 +208,12 @@ TEST(PostQuantumAuthentication, AClassicalClientCertificateIsNoneWhereItIsRequir
 
 // A chain is as strong as the weakest key in it.
 TEST(PostQuantumAuthentication, AClassicalAuthorityAboveAPostQuantumLeafIsNotEnough) {
-    const TestIdentity authority = make_identity(generate_identity({.key_type = KeyType::kP256,
-                                                                    .names = {"Authority"},
-                                                                    .not_before = test::kTestNotBefore,
-                                                                    .is_ca = true})
-                                                     .value());
+    const TestIdentity authority =
+        make_identity(generate_identity({.key_type = KeyType::kP256,
+                                         .names = {"Authority"},
+                                         .not_before = test::kTestNotBefore,
+                                         .is_ca = true})
+                          .value());
     const TestIdentity leaf = make_identity(generate_identity({.key_type = KeyType::kMlDsa65,
                                                                .not_before = test::kTestNotBefore,
                                                                .issuer = authority.identity})
