@@ -16,6 +16,15 @@ extern "C" void on_signal(int) {
     if (Runtime* const runtime = running.load()) runtime->stop();
 }
 
+std::atomic<Runtime*> reloading{nullptr};
+std::atomic<bool> was_hung_up{false};
+
+extern "C" void on_hangup(int) {
+    was_hung_up = true;
+    // Ends the wait, and with it run_once(); the loop goes on.
+    if (Runtime* const runtime = reloading.load()) runtime->stop();
+}
+
 }  // namespace
 
 void stop_on_signals(Runtime* runtime) {
@@ -30,6 +39,17 @@ void stop_on_signals(Runtime* runtime) {
 
 bool interrupted() {
     return was_interrupted;
+}
+
+void reload_on_hangup(Runtime* runtime) {
+    reloading = runtime;
+    struct sigaction action{};
+    action.sa_handler = runtime != nullptr ? &on_hangup : SIG_IGN;
+    ::sigaction(SIGHUP, &action, nullptr);
+}
+
+bool take_hangup() {
+    return was_hung_up.exchange(false);
 }
 
 }  // namespace stoq::tool

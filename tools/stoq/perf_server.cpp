@@ -100,7 +100,7 @@ void run_perf_server(const ServerOptions& options) {
     const auto runtime = start_server(options, kPerfProtocol, settings);
     PerfServer server(*runtime);
     runtime->set_event_handler([&](const Event& event) { server.on_event(event); });
-    run_server(*runtime);
+    run_server(*runtime, options, kPerfProtocol);
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ void run_serve(const ServeOptions& options) {
         *runtime, workers, root, options.writable, options.allow_overwrite, options.quiet};
     FileServer server(context);
     runtime->set_event_handler([&](const Event& event) { server.on_event(event); });
-    run_server(*runtime);
+    run_server(*runtime, options.server, kFileProtocol);
 }
 
 }  // namespace

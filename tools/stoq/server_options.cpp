@@ -24,6 +24,28 @@ Identity load_identity(const std::string& directory) {
     return *identity;
 }
 
+Credentials credentials_of(const ServerOptions& options, std::string_view alpn) {
+    Credentials credentials;
+    credentials.identities = {load_identity(options.identity)};
+    credentials.alpn = {std::string(alpn)};
+    credentials.groups = options.groups;
+    credentials.key_log = key_log_from_environment();
+    return credentials;
+}
+
+// Reads the identity anew. One that cannot be used leaves the old one in service.
+void reload(Runtime& runtime, const ServerOptions& options, std::string_view alpn) {
+    try {
+        const Credentials credentials = credentials_of(options, alpn);
+        const auto replaced = runtime.replace_credentials(credentials);
+        if (!replaced) throw Failure(ExitCode::kOther, replaced.error().message());
+        fmt::print("fingerprint {}\n", credentials.identities.front().fingerprint());
+        std::fflush(stdout);
+    } catch (const Failure& failure) {
+        fmt::print(stderr, "stoq: the identity was not reloaded: {}\n", failure.what());
+    }
+}
+
 }  // namespace
 
 void add_server_options(CLI::App& command, ServerOptions& options) {
@@ -44,7 +66,6 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
 
 std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_view alpn,
                                       const Settings& settings) {
-    const Identity identity = load_identity(options.identity);
     RuntimeSettings runtime_settings;
     runtime_settings.qlog_directory = options.qlog_directory;
     if (options.retry) runtime_settings.endpoint.retry = RetryPolicy::kAlways;
@@ -52,26 +73,29 @@ std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_
     if (!runtime) throw Failure(ExitCode::kOther, runtime.error().message());
     ListenConfig config;
     config.address = options.listen;
-    config.credentials.identities = {identity};
-    config.credentials.alpn = {std::string(alpn)};
-    config.credentials.groups = options.groups;
-    config.credentials.key_log = key_log_from_environment();
+    config.credentials = credentials_of(options, alpn);
     config.settings = settings;
     config.settings.congestion = congestion_of(options.congestion);
     const auto address = (*runtime)->listen(config);
     if (!address) throw Failure(ExitCode::kOther, address.error().message());
-    fmt::print("fingerprint {}\nlistening on {}\n", identity.fingerprint(), to_string(*address));
+    fmt::print("fingerprint {}\nlistening on {}\n",
+               config.credentials.identities.front().fingerprint(), to_string(*address));
     std::fflush(stdout);
     const DatapathReport report = (*runtime)->datapath_report();
     if (!report.buffer_hint.empty()) fmt::print(stderr, "stoq: {}\n", report.buffer_hint);
     return std::move(*runtime);
 }
 
-void run_server(Runtime& runtime) {
+void run_server(Runtime& runtime, const ServerOptions& options, std::string_view alpn) {
     stop_on_signals(&runtime);
-    while (!interrupted()) runtime.run_once(Duration::max());
+    reload_on_hangup(&runtime);
+    while (!interrupted()) {
+        runtime.run_once(Duration::max());
+        if (take_hangup()) reload(runtime, options, alpn);
+    }
     runtime.close_all(0, "the server stops");
     runtime.drain(kCloseLimit);
+    reload_on_hangup(nullptr);
     stop_on_signals(nullptr);
 }
 

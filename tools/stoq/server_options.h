@@ -28,7 +28,8 @@ void add_server_options(CLI::App& command, ServerOptions& options);
 std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_view alpn,
                                       const Settings& settings);
 
-// Turns until a signal comes, then closes all connections in order.
-void run_server(Runtime& runtime);
+// Turns until a signal comes, then closes all connections in order. SIGHUP reads the identity anew,
+// for connections that come from then on. `options` and `alpn` are those of start_server().
+void run_server(Runtime& runtime, const ServerOptions& options, std::string_view alpn);
 
 }  // namespace stoq::tool
