@@ -69,6 +69,8 @@ struct ConnectionInfo {
     std::string key_exchange_group;
     std::string signature;         // the server's, on either side; empty when resumed
     std::string client_signature;  // empty when the client was not asked for one
+    // Client, when it is resumed: the signature of the full handshake that it goes back to.
+    std::string original_signature;
     // The peer's identity: how it was shown, the SHA-256 of its SubjectPublicKeyInfo, and the kinds
     // of key in the chain that it was believed for, leaf first: "falcon1024, falcon1024".
     CertificateType peer_certificate_type = CertificateType::kNone;

@@ -43,6 +43,7 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     info.key_exchange_group = handshake.group;
     info.signature = handshake.signature;
     info.client_signature = handshake.client_signature;
+    info.original_signature = handshake.original_signature;
     info.peer_certificate_type = handshake.peer_certificate_type;
     info.peer_certificate_fingerprint = handshake.peer_fingerprint;
     info.peer_chain = handshake.peer_chain;

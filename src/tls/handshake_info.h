@@ -15,6 +15,9 @@ struct HandshakeInfo {
     std::string group;             // "X25519MLKEM768"
     std::string signature;         // of the server's CertificateVerify, on either side
     std::string client_signature;  // of the client's
+    // Client, when it is resumed: the server's signature in the full handshake that it goes back
+    // to.
+    std::string original_signature;
     // The kinds of key in the chain that was relied on, leaf first: "falcon1024, EC".
     std::string peer_chain;
     std::string cipher_suite;      // "TLS_AES_128_GCM_SHA256"

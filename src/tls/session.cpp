@@ -17,6 +17,9 @@ namespace stoq::tls {
 namespace {
 
 constexpr std::uint32_t kCryptoFrame = 0x06;
+// What a ticket says of the handshake that it comes from, before the name of the signature.
+constexpr char kPostQuantumMark = '+';
+constexpr char kClassicalMark = '-';
 constexpr std::string_view kNoCause = "the handshake failed";
 
 Reason reason_for(std::uint8_t alert) {
@@ -215,7 +218,7 @@ void Session::record_negotiated() {
 
 // There is none in a resumed handshake.
 void Session::record_signatures() {
-    if (info_.resumed) return;
+    if (info_.resumed) return record_original();
     const bool client = context_->role() == Role::kClient;
     const char* name = nullptr;
     std::string own;
@@ -229,6 +232,28 @@ void Session::record_signatures() {
     info_.post_quantum_authentication = is_post_quantum_scheme(info_.signature) &&
                                         (clients.empty() || is_post_quantum_scheme(clients)) &&
                                         chain_is_post_quantum_;
+}
+
+// Nothing was signed: what counts is the full handshake before, of which a client's ticket tells.
+// On a server the ticket's binding says that the policy was the present one.
+void Session::record_original() {
+    const bool required = context_->state().policy.authentication == PostQuantum::kRequire;
+    info_.post_quantum_authentication = required;
+    void* kept = nullptr;
+    std::size_t length = 0;
+    if (context_->role() == Role::kServer ||
+        SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl_.get()), &kept, &length) != 1 ||
+        length == 0) {
+        return;
+    }
+    const std::string_view text(static_cast<const char*>(kept), length);
+    info_.post_quantum_authentication = text.front() == kPostQuantumMark;
+    info_.original_signature = text.substr(1);
+}
+
+std::string Session::original_to_keep() const {
+    const std::string& signature = info_.resumed ? info_.original_signature : info_.signature;
+    return (info_.post_quantum_authentication ? kPostQuantumMark : kClassicalMark) + signature;
 }
 
 void Session::enforce_policy() {

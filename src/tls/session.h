@@ -139,6 +139,9 @@ private:
     void record_peer();
     void record_negotiated();
     void record_signatures();
+    void record_original();
+    // For a client's ticket: what record_original() reads.
+    std::string original_to_keep() const;
     // What was negotiated has to be what the policy asks, whatever was offered.
     void enforce_policy();
     // Says whether it is for the policy's sake that there was nothing in common.

@@ -244,6 +244,8 @@ int Session::Callbacks::verify(X509_STORE_CTX* store, void*) {
 int Session::Callbacks::new_ticket(SSL* ssl, SSL_SESSION* ssl_session) {
     constexpr int kReferenceNotTaken = 0;
     Session& session = session_of(ssl);
+    const std::string original = session.original_to_keep();
+    SSL_SESSION_set1_ticket_appdata(ssl_session, original.data(), original.size());
     const int length = i2d_SSL_SESSION(ssl_session, nullptr);
     if (length <= 0 || session.tickets_received_ == kMaxTickets || !session.peer_parameters_) {
         return kReferenceNotTaken;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/tls_pair.h"
+#include "tls/library.h"
 
 namespace stoq::tls {
 namespace {
@@ -206,6 +207,48 @@ TEST(PostQuantumAuthentication, AClassicalClientCertificateIsNoneWhereItIsRequir
     EXPECT_EQ(pair.server.session->info().certificate_problem, CertificateProblem::kMissing);
 }
 
+// The same with Falcon, whose code points and key types come from our own provider.
+TEST(PostQuantumAuthentication, FalconServesFalconClientsAndP256TheOthersOnOnePort) {
+    if (!kHasFalcon) GTEST_SKIP() << "built without Falcon";
+    Credentials server = server_credentials(KeyType::kP256);
+    for (const KeyType type : {KeyType::kFalcon1024, KeyType::kMlDsa65, KeyType::kEd25519}) {
+        server.identities.push_back(test_identity(type).identity);
+    }
+    Credentials client = client_credentials();
+    client.trust = Trust::insecure();
+    const std::pair<PostQuantum, const char*> cases[] = {
+        {PostQuantum::kOff, "ecdsa_secp256r1_sha256"},
+        {PostQuantum::kPrefer, "falcon1024"},
+        {PostQuantum::kRequire, "falcon1024"},
+    };
+    for (const auto& [policy, signature] : cases) {
+        client.post_quantum.authentication = policy;
+        const TlsPair pair = attempt(client, server);
+        ASSERT_TRUE(pair.is_complete()) << client_info(pair).failure;
+        EXPECT_EQ(client_info(pair).signature, signature);
+    }
+}
+
+TEST(PostQuantumAuthentication, FalconOnBothSides) {
+    if (!kHasFalcon) GTEST_SKIP() << "built without Falcon";
+    Credentials client = client_credentials(KeyType::kFalconPadded1024);
+    client.identities = {test_identity(KeyType::kP521FalconPadded1024).identity};
+    Credentials server = server_credentials(KeyType::kFalconPadded1024);
+    server.trust =
+        Trust::ca_pem(test_identity(KeyType::kP521FalconPadded1024).pem.certificate()).value();
+    server.client_authentication = ClientAuthentication::kRequired;
+    for (Credentials* side : {&client, &server}) {
+        side->post_quantum = {PostQuantum::kRequire, PostQuantum::kRequire};
+    }
+    const TlsPair pair = attempt(client, server);
+    ASSERT_TRUE(pair.is_complete()) << pair.server.session->info().failure;
+    const HandshakeInfo& info = pair.server.session->info();
+    EXPECT_EQ(info.signature, "falconpadded1024");
+    EXPECT_EQ(info.client_signature, "p521_falconpadded1024");
+    EXPECT_TRUE(info.post_quantum_authentication);
+    EXPECT_TRUE(client_info(pair).post_quantum_authentication);
+}
+
 // A chain is as strong as the weakest key in it.
 TEST(PostQuantumAuthentication, AClassicalAuthorityAboveAPostQuantumLeafIsNotEnough) {
     const TestIdentity authority =
@@ -255,6 +298,8 @@ TEST(PostQuantumPolicy, ATicketServesOnlyThePolicyThatItWasMadeUnder) {
     same.start(preferring, server, "localhost", first.client.tickets[0]);
     same.run();
     EXPECT_TRUE(client_info(same).resumed);
+    EXPECT_EQ(client_info(same).original_signature, "mldsa65");
+    EXPECT_TRUE(client_info(same).post_quantum_authentication);
     TlsPair stricter;
     stricter.start(requiring, server, "localhost", first.client.tickets[1]);
     stricter.run();

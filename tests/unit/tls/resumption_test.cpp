@@ -62,6 +62,8 @@ TEST(TlsResumption, ATicketResumes) {
     EXPECT_TRUE(info.resumed);
     EXPECT_TRUE(pair.server.session->info().resumed);
     EXPECT_TRUE(info.signature.empty()) << "nothing is signed in a resumed handshake";
+    EXPECT_EQ(info.original_signature, "ecdsa_secp256r1_sha256");
+    EXPECT_FALSE(info.post_quantum_authentication);
     EXPECT_EQ(info.group, "X25519MLKEM768") << "key exchange still takes place";
     EXPECT_EQ(info.peer_fingerprint, test_identity().identity.fingerprint());
     EXPECT_EQ(info.alpn, "test");
@@ -79,6 +81,13 @@ TEST(TlsResumption, TicketsSurviveARestartWithTheSameSecret) {
     const auto client = client_context();
     const Ticket ticket = first_ticket(client, server_context());
     EXPECT_TRUE(connect(client, server_context(), ticket).server.session->info().resumed);
+}
+
+TEST(TlsResumption, TicketsSurviveAChangeOfTheServersIdentity) {
+    const auto client = client_context();
+    const Ticket ticket = first_ticket(client, server_context());
+    const auto renewed = server_context(server_credentials(KeyType::kMlDsa65));
+    EXPECT_TRUE(connect(client, renewed, ticket).client.session->info().resumed);
 }
 
 TEST(TlsResumption, OldSecretsOpenTicketsButDoNotSealThem) {
