@@ -120,8 +120,8 @@ private:
     std::shared_ptr<const Contents> contents_;
 };
 
-// The Falcon and ML-DSA kinds are post-quantum; the hybrids hold a signature of each kind to be right.
-// Falcon needs a build with liboqs.
+// The Falcon and ML-DSA kinds are post-quantum; the hybrids hold a signature of each kind to be
+// right. Falcon needs a build with liboqs.
 enum class KeyType : std::uint8_t {
     kP256,
     kEd25519,
@@ -280,6 +280,10 @@ struct Credentials {
     // @error kPolicyConflict: post-quantum key exchange is required and the list has other groups.
     std::string groups{};
     CipherSuites cipher_suites{};
+
+    // Certificates travel compressed (RFC 8879: zstd, zlib) where both sides want that. Falcon and
+    // ML-DSA certificates hardly shrink; chains of classical ones do.
+    bool certificate_compression = false;
 
     // Server: sends tickets, and resumes from them. Client: asks for them; the endpoint does not
     // hand them to the application yet, so its own connections begin with a full handshake.

@@ -140,6 +140,17 @@ CredentialResult<void> set_certificate_types(State& state) {
     return error(Code::kInternal, take_openssl_error().text);
 }
 
+// RFC 8879. A compressed message that would expand beyond SSL_CTX_set_max_cert_list is refused.
+void set_certificate_compression(SSL_CTX& context) {
+    std::array<int, 2> algorithms{TLSEXT_comp_cert_zstd, TLSEXT_comp_cert_zlib};
+    SSL_CTX_clear_options(
+        &context, SSL_OP_NO_TX_CERTIFICATE_COMPRESSION | SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+    // Neither works where OpenSSL was built without; certificates then travel as they are.
+    (void)SSL_CTX_set1_cert_comp_preference(&context, algorithms.data(), algorithms.size());
+    (void)SSL_CTX_compress_certs(&context, TLSEXT_comp_cert_none);
+    ERR_clear_error();
+}
+
 int verify_mode(Role role, ClientAuthentication authentication) {
     //= 9001-4.4-1
     if (role == Role::kClient) return SSL_VERIFY_PEER;
@@ -236,6 +247,7 @@ CredentialResult<void> configure(State& state, const Credentials& credentials,
     if (auto set = set_algorithms(state, credentials); !set) return set;
     if (auto set = set_identities(state, credentials); !set) return set;
     if (auto set = set_certificate_types(state); !set) return set;
+    if (credentials.certificate_compression) set_certificate_compression(*state.ssl);
     if (auto set = set_trust(state, credentials); !set) return set;
     state.binding = binding_of(state, credentials);
     if (state.role == Role::kClient) set_client_tickets(state);
