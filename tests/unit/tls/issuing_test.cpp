@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/tls_pair.h"
+#include "tls/library.h"
 
 namespace stoq {
 namespace {
@@ -47,8 +48,9 @@ std::size_t certificates_in(const std::string& pem) {
 }
 
 TEST(Issuing, AnAuthorityOfAnyKindSignsALeafOfAnyKind) {
-    const KeyType kinds[] = {KeyType::kP256, KeyType::kEd25519, KeyType::kMlDsa65,
-                             KeyType::kMlDsa87};
+    std::vector<KeyType> kinds = {KeyType::kP256, KeyType::kEd25519, KeyType::kMlDsa65};
+    if (tls::kHasFalcon)
+        kinds.insert(kinds.end(), {KeyType::kFalconPadded1024, KeyType::kP256Falcon512});
     for (const KeyType above : kinds) {
         const TestIdentity root = authority(above);
         for (const KeyType below : kinds) {
@@ -125,7 +127,9 @@ TEST_F(Files, ARawKeyIsSavedWithoutACertificateAndLoaded) {
 }
 
 TEST_F(Files, AKeyBehindAPassPhraseOpensWithItOnly) {
-    for (const KeyType type : {KeyType::kP256, KeyType::kMlDsa65}) {
+    std::vector<KeyType> kinds = {KeyType::kP256, KeyType::kMlDsa65};
+    if (tls::kHasFalcon) kinds.push_back(KeyType::kFalcon1024);
+    for (const KeyType type : kinds) {
         IdentityRequest wanted = request(type);
         wanted.pass_phrase = "correct horse";
         const PemIdentity pem = generate_identity(wanted).value();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/tls_pair.h"
+#include "tls/library.h"
 
 namespace stoq::tls {
 namespace {
@@ -63,6 +64,18 @@ TEST(RawPublicKey, IdentifiesAServerToAClientThatPinsIt) {
                   test_identity(type).identity.fingerprint());
         EXPECT_EQ(info_of(pair.client).post_quantum_authentication, type == KeyType::kMlDsa65);
     }
+}
+
+TEST(RawPublicKey, CanBeAFalconKey) {
+    if (!kHasFalcon) GTEST_SKIP() << "built without Falcon";
+    Credentials client = pinning_client(KeyType::kFalconPadded1024);
+    client.post_quantum = {PostQuantum::kRequire, PostQuantum::kRequire};
+    client.raw_public_keys = RawPublicKeys::kRequire;
+    const TlsPair pair = attempt(client, raw_server(KeyType::kFalconPadded1024));
+    ASSERT_TRUE(pair.is_complete()) << info_of(pair.client).failure;
+    EXPECT_EQ(info_of(pair.client).peer_certificate_type, CertificateType::kRawPublicKey);
+    EXPECT_EQ(info_of(pair.client).peer_chain, "falconpadded1024");
+    EXPECT_TRUE(info_of(pair.client).post_quantum_authentication);
 }
 
 TEST(RawPublicKey, OfAServerWithACertificateSavesAPinningClientTheCertificate) {
