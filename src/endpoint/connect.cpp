@@ -67,7 +67,7 @@ ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig
 }
 
 // Something on the path drops the second datagram of a ClientHello: a new connection takes the old
-// one's place under its handle, and fits into one. See docs/adr/0013-classical-retry.md.
+// one's place under its handle, and fits into one. See docs/adr/0011-classical-retry.md.
 void Endpoint::Implementation::retry_if_stalled(SlabHandle handle, Entry& entry) {
     connection::Connection& old = *entry.connection;
     if (old.is_established() && !entry.retry->used) return entry.retry.reset();
