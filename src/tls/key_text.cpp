@@ -28,7 +28,10 @@ EncryptedKeyHandle encrypt(PKCS8_PRIV_KEY_INFO& info, std::string_view pass_phra
     if (!algorithm) return nullptr;
     EncryptedKeyHandle encrypted(PKCS8_set0_pbe(
         pass_phrase.data(), static_cast<int>(pass_phrase.size()), &info, algorithm.get()));
-    if (encrypted) (void)algorithm.release();  // it is in there now
+    // It is in there now.
+    if (encrypted) {
+        [[maybe_unused]] auto* const given = algorithm.release();
+    }
     return encrypted;
 }
 
