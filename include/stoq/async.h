@@ -140,12 +140,16 @@ struct ConnectionState {
     ConnectionHandle handle{};
     bool established = false;
     std::optional<CloseInfo> close_info{};
+    // Received and not fetched; the oldest give way to the newest.
+    std::deque<std::vector<std::uint8_t>> datagrams{};
     std::deque<StreamId> accepted{};  // opened by the peer and not fetched; it may open so many
     std::map<std::uint64_t, std::weak_ptr<StreamState>> streams{};  // those in use
     Waiter establishment;
     Waiter incoming;
     Waiter bidirectional;
     Waiter unidirectional;
+    Waiter datagram;
+    Waiter datagram_room;
     Waiter end;
 
     Waiter& available(Directionality directionality) {
@@ -218,6 +222,24 @@ struct WriteAttempt {
     void before_wait() {
         copy.assign(rest.begin(), rest.end());
         rest = copy;
+    }
+};
+
+struct SendDatagramAttempt {
+    std::shared_ptr<ConnectionState> connection;
+    ByteView bytes;
+    DatagramOptions options;
+    std::vector<std::uint8_t> copy{};
+
+    std::optional<ApiResult<void>> operator()() {
+        if (connection->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
+        const auto sent = connection->endpoint->send_datagram(connection->handle, bytes, options);
+        if (!sent && sent.error() == ApiError::kWouldBlock) return std::nullopt;
+        return sent;
+    }
+    void before_wait() {
+        copy.assign(bytes.begin(), bytes.end());
+        bytes = copy;
     }
 };
 
@@ -324,6 +346,31 @@ public:
                 return std::unexpected(id.error());
             });
     }
+    // Sends a datagram (RFC 9221); waits while too many are queued. Settings::
+    // max_datagram_frame_size of the peer decides whether it takes any.
+    // @error kNotSupported, kTooLarge, kInvalidArgument, kClosed
+    auto send_datagram(ByteView bytes, const DatagramOptions& options = {}) {
+        return async_detail::await_answer<ApiResult<void>>(
+            state_, state_->datagram_room,
+            async_detail::SendDatagramAttempt{state_, bytes, options});
+    }
+    // The next datagram of the peer. Of those that nobody fetches, the last kMaxDatagrams are kept.
+    // @error kClosed
+    auto receive_datagram() {
+        using Bytes = std::vector<std::uint8_t>;
+        using Answer = std::optional<ApiResult<Bytes>>;
+        return async_detail::await_answer<ApiResult<Bytes>>(
+            state_, state_->datagram, [state = state_]() -> Answer {
+                if (!state->datagrams.empty()) {
+                    Bytes bytes = std::move(state->datagrams.front());
+                    state->datagrams.pop_front();
+                    return bytes;
+                }
+                if (state->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
+                return std::nullopt;
+            });
+    }
+    static constexpr std::size_t kMaxDatagrams = 1024;
     // Waits for the end of the connection and tells how it came.
     auto closed() {
         using Answer = std::optional<ApiResult<CloseInfo>>;
@@ -482,6 +529,19 @@ private:
         if (connection) connection->available(event.directionality).notify();
     }
 
+    void on(const DatagramReceived& event) {
+        const StatePtr connection = find(event.connection);
+        if (!connection) return;
+        if (connection->datagrams.size() == Connection::kMaxDatagrams) {
+            connection->datagrams.pop_front();
+        }
+        connection->datagrams.emplace_back(event.bytes.begin(), event.bytes.end());
+        connection->datagram.notify();
+    }
+    void on(const DatagramWritable& event) {
+        if (const StatePtr connection = find(event.connection)) connection->datagram_room.notify();
+    }
+
     void on_readable(ConnectionHandle connection, StreamId id) {
         if (const auto stream = find(connection, id)) stream->readable.notify();
     }
@@ -507,6 +567,8 @@ private:
         connection->incoming.notify();
         connection->bidirectional.notify();
         connection->unidirectional.notify();
+        connection->datagram.notify();
+        connection->datagram_room.notify();
         connection->end.notify();
     }
 

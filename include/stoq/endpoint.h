@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "stoq/datagram.h"
 #include "stoq/error.h"
 #include "stoq/event.h"
 #include "stoq/identity.h"
@@ -102,6 +103,12 @@ struct ConnectionStatistics {
     std::uint64_t bytes_received = 0;
     std::uint64_t probe_timeouts = 0;
     std::uint64_t key_updates = 0;
+    std::uint64_t datagram_frames_sent = 0;
+    std::uint64_t datagram_frames_received = 0;
+    std::uint64_t datagram_frames_lost = 0;     // of those sent, as loss detection sees it
+    std::uint64_t datagram_frames_expired = 0;  // not sent: the deadline had passed
+    // Not sent because packets became smaller, or received when too many were waiting already.
+    std::uint64_t datagram_frames_dropped = 0;
 };
 
 // Counts of an endpoint since it was made.
@@ -225,6 +232,19 @@ public:
     // @error kInvalidArgument when urgency exceeds 7.
     ApiResult<void> set_priority(ConnectionHandle connection, StreamId stream, std::uint8_t urgency,
                                  bool incremental);
+
+    // --- Datagrams (RFC 9221) ---
+
+    // Sends `bytes` once, whole, under congestion control; what is lost is not sent again. The
+    // bytes are copied, and leave with one of the next packets.
+    // @error kNotReady before the peer's transport parameters are known, kNotSupported when it
+    //        takes none, kTooLarge beyond max_datagram_payload(), kWouldBlock when too much is
+    //        waiting (DatagramWritable follows), kInvalidArgument (urgency).
+    ApiResult<void> send_datagram(ConnectionHandle connection, ByteView bytes,
+                                  const DatagramOptions& options = {});
+    // The longest datagram that can be sent now. Changes with the path's datagram size.
+    // @error kNotReady, kNotSupported
+    ApiResult<std::size_t> max_datagram_payload(ConnectionHandle connection) const;
 
     // Sends typed events of everything that happens to `sink` (src/observe); nullptr stops it.
     void set_event_sink(observe::EventSink* sink);

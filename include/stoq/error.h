@@ -97,6 +97,8 @@ enum class Reason : std::uint8_t {
     kMigrationDisabled,
     kNoConnectionIdLeft,
     kTooManyPendingFrames,
+    kNotNegotiated,
+    kDatagramTooLarge,
     kApplicationClosed,
     kInternal,
     kCount,
@@ -130,6 +132,9 @@ enum class ApiError : std::uint8_t {
     kTooManyConnections,  // a limit of the endpoint is reached
     kCredentials,         // no usable certificate, key or trust anchor
     kNotReady,            // the handshake has not come far enough for this call
+    kNotSupported,        // the peer has not offered the extension that this needs
+    kTooLarge,            // longer than what the path, or the peer, takes in one packet
+    kWouldBlock,          // the queue is full; an event tells when there is room
 };
 
 std::string_view to_string(ApiError error);

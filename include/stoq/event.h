@@ -109,8 +109,18 @@ struct StreamsAvailable {
     Directionality directionality = Directionality::kBidirectional;
 };
 
-using Event =
-    std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
-                 StreamWritable, StreamReset, StreamStopped, StreamDelivered, StreamsAvailable>;
+// A datagram of the peer (RFC 9221). The bytes are borrowed until settle().
+struct DatagramReceived {
+    ConnectionHandle connection;
+    ByteView bytes;
+};
+// send_datagram() failed with kWouldBlock before; now there is room for what it refused.
+struct DatagramWritable {
+    ConnectionHandle connection;
+};
+
+using Event = std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
+                           StreamWritable, StreamReset, StreamStopped, StreamDelivered,
+                           StreamsAvailable, DatagramReceived, DatagramWritable>;
 
 }  // namespace stoq

@@ -59,6 +59,16 @@ struct Settings {
     // Discovery searches up to here. Equal to `initial_datagram_size`: no discovery.
     std::uint16_t max_datagram_size = 1452;
 
+    // --- Datagrams (RFC 9221) ---
+    // The largest DATAGRAM frame that we take, with its type and length; 0: none, and a peer that
+    // sends one breaks the protocol. 65535 takes whatever fits into a packet.
+    std::uint64_t max_datagram_frame_size = 0;
+    // Payload that may wait for a packet before send_datagram() answers kWouldBlock.
+    std::uint64_t datagram_send_queue = 256 * 1024;
+    // Payload that is kept when the application has not polled it by settle(); beyond it, the
+    // oldest is dropped.
+    std::uint64_t datagram_receive_queue = 256 * 1024;
+
     // --- Identity of the connection ---
     // Connection IDs that we let the peer hand out at once (RFC 9000 section 5.1.1), at least 2.
     std::uint64_t active_connection_id_limit = 4;

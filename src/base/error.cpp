@@ -59,6 +59,8 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "migration is disabled",
     "no connection ID left for a new path",
     "too many frames are waiting for an answer",
+    "an extension that was not negotiated",
+    "a datagram longer than offered",
     "closed by the application",
     "internal error",
 });
@@ -142,6 +144,9 @@ std::string_view to_string(ApiError error) {
         case ApiError::kTooManyConnections: return "the endpoint has reached its limit";
         case ApiError::kCredentials: return "no usable credentials";
         case ApiError::kNotReady: return "the handshake has not come that far";
+        case ApiError::kNotSupported: return "the peer does not support it";
+        case ApiError::kTooLarge: return "it does not fit into a packet";
+        case ApiError::kWouldBlock: return "the queue is full";
     }
     return "unknown error";
 }

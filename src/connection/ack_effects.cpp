@@ -132,12 +132,12 @@ void Connection::on_frame_lost(const wire::SentFrame& frame, Instant now) {
         //= 9000-13.3-3
         case Kind::kHandshakeDone: pending_.handshake_done = true; return;
         case Kind::kNewToken: pending_.new_token = true; return;
+        case Kind::kDatagram: return pending_.datagrams.on_lost();
         // Newer ones take their place (ACK, PATH_CHALLENGE), or nobody needs them again.
         case Kind::kNone:
         case Kind::kAck:
         case Kind::kPathChallenge:
-        case Kind::kPathResponse:
-        case Kind::kDatagram: return;
+        case Kind::kPathResponse: return;
     }
 }
 

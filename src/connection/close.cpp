@@ -85,7 +85,7 @@ void Connection::emit_forgotten(Instant now) const {
 
 void Connection::on_closed(Instant now, observe::Initiator initiator) {
     timers_ = Timers{};
-    stored_.clear();
+    held_.packets.clear();
     const CloseInfo& info = close_.info();
     observer_.emit(now, observe::ConnectionClosed{
                             .initiator = initiator,

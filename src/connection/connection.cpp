@@ -61,6 +61,7 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
     parameters.active_connection_id_limit =
         path::RemoteConnectionIds(settings.active_connection_id_limit).limit();
     parameters.disable_active_migration = settings.disable_active_migration;
+    parameters.max_datagram_frame_size = settings.max_datagram_frame_size;
     parameters.grease_quic_bit = settings.grease_quic_bit;
     return parameters;
 }
@@ -108,7 +109,11 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
       streams_(config.role, stream_settings(config.settings), shared.streams),
       ids_{path::LocalConnectionIds(config.source_id),
            path::RemoteConnectionIds(config.settings.active_connection_id_limit)},
-      paths_(config.role, config.addresses, path_settings(config.settings)) {
+      paths_(config.role, config.addresses, path_settings(config.settings)),
+      held_{.packets = {},
+            .datagrams = extensions::DatagramReceiver(config.settings.max_datagram_frame_size,
+                                                      config.settings.datagram_receive_queue)},
+      pending_{.datagrams = extensions::DatagramSender(config.settings.datagram_send_queue)} {
     tokens_.initial = config.token;
     //= 9000-7.2-2
     //= 9000-7.2-5
@@ -131,6 +136,7 @@ Connection::~Connection() = default;
 
 void Connection::settle() {
     streams_.settle();
+    held_.datagrams.settle();
     if (!status_.confirmed) handshake_.settle();
 }
 

@@ -20,6 +20,8 @@
 #include "connection/handshake.h"
 #include "connection/packet_builder.h"
 #include "connection/stored_packets.h"
+#include "extensions/datagram_receiver.h"
+#include "extensions/datagram_sender.h"
 #include "observe/counters.h"
 #include "path/path_set.h"
 #include "path/remote_connection_ids.h"
@@ -92,6 +94,15 @@ public:
 
     streams::StreamSet& streams() { return streams_; }
     void close(std::uint64_t code, std::string_view reason, Instant now);
+    // See Endpoint. Whether the connection is open is for the caller to know.
+    ApiResult<void> send_datagram(ByteView payload, const DatagramOptions& options);
+    ApiResult<std::size_t> max_datagram_payload() const;
+    std::optional<ByteView> poll_datagram() { return held_.datagrams.poll(); }
+    bool take_datagram_writable() { return pending_.datagrams.take_writable(); }
+    // A datagram was refused, and take_datagram_writable() has not told yet that there is room.
+    bool waits_for_datagram_room() const { return pending_.datagrams.refused(); }
+    extensions::DatagramSender::Counters datagram_counters() const;
+    std::uint64_t datagrams_received() const { return held_.datagrams.received(); }
     bool update_keys(Instant now) { return keyring_.one_rtt().initiate_update(now); }
     const CloseInfo& close_info() const { return close_.info(); }
     const Handshake& handshake() const { return handshake_; }
@@ -149,8 +160,9 @@ private:
         path::LocalConnectionIds local;
         path::RemoteConnectionIds remote;
     };
-    // Small frames that belong to nobody else.
+    // Frames that belong to nobody else.
     struct PendingFrames {
+        extensions::DatagramSender datagrams;
         std::array<std::uint8_t, kPacketNumberSpaceCount> probes{};  // ack-eliciting packets owed
         bool ping = false;
         bool handshake_done = false;
@@ -160,6 +172,12 @@ private:
         std::string initial;   // client: goes into Initials
         std::string received;  // client: from NEW_TOKEN
         std::string to_send;   // server
+    };
+
+    // Received, and not used yet.
+    struct Held {
+        StoredPackets packets;
+        extensions::DatagramReceiver datagrams;
     };
 
     Connection(const ConnectionConfig& config, SharedResources& shared,
@@ -210,6 +228,7 @@ private:
     TransportResult<void> on_frame(const wire::ConnectionCloseFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::HandshakeDoneFrame& frame, Arrival& arrival);
     Reason reason_behind(std::uint64_t code) const;
+    TransportResult<void> on_frame(const wire::DatagramFrame& frame, Arrival& arrival);
 
     // ack_effects.cpp
     void apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now);
@@ -270,7 +289,7 @@ private:
     std::optional<PacketBuilder> begin_packet(EncryptionLevel level, Bytes room,
                                               path::PathIndex path);
     void write_frames(PacketBuilder& packet, bool may_elicit, Instant now);
-    void write_application_frames(wire::PayloadWriter& writer);
+    void write_application_frames(wire::PayloadWriter& writer, Instant now);
     bool has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const;
     bool has_application_frames() const;
     bool has_frames_besides_streams() const;
@@ -302,6 +321,10 @@ private:
     void on_migration(const path::Migration& migration, Instant now);
     path::ValidationInput validation_input(Instant now) const;
     Instant ack_deadline() const;
+
+    // datagrams.cpp
+    std::size_t datagram_room() const;
+    void write_datagrams(wire::PayloadWriter& writer, std::uint8_t urgency, Instant now);
 
     // close.cpp
     void fail(TransportError error, Instant now);
@@ -336,7 +359,7 @@ private:
     ConnectionIds ids_;
     path::PathSet paths_;
     std::optional<wire::TransportParameters> peer_parameters_;
-    StoredPackets stored_;
+    Held held_;
     Tokens tokens_;
     Timers timers_;
     Status status_;

@@ -226,4 +226,8 @@ TransportResult<void> Connection::on_frame(const wire::HandshakeDoneFrame&, Arri
     return {};
 }
 
+TransportResult<void> Connection::on_frame(const wire::DatagramFrame& frame, Arrival&) {
+    return held_.datagrams.on_datagram(frame);
+}
+
 }  // namespace stoq::connection

@@ -78,6 +78,7 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
          .max_stream_data_uni = parameters.initial_max_stream_data_uni,
          .max_streams_bidi = parameters.initial_max_streams_bidi,
          .max_streams_uni = parameters.initial_max_streams_uni});
+    pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
     ids_.local.set_peer_limit(parameters.active_connection_id_limit);
     recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
     const path::MtuOutcome mtu =

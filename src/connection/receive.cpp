@@ -102,7 +102,7 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
         const bool later = arrival.level == EncryptionLevel::kOneRtt ||
                            (arrival.level == EncryptionLevel::kHandshake && !status_.confirmed);
         if (!later || !close_.is_open() ||
-            !stored_.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level)) {
+            !held_.packets.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level)) {
             drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
         }
         return;
@@ -276,10 +276,10 @@ void Connection::follow_peer(const protection::OpenedPacket& packet, Arrival& ar
 
 // Keys have arrived: packets that waited for them get their turn.
 void Connection::replay_stored(Instant now) {
-    if (stored_.empty()) return;
-    for (StoredPacket& stored : stored_.take()) {
+    if (held_.packets.empty()) return;
+    for (StoredPacket& stored : held_.packets.take()) {
         if (!keyring_.has_receive_keys(stored.level)) {
-            stored_.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
+            held_.packets.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
             continue;
         }
         ReceivedDatagram datagram{.data = stored.bytes,

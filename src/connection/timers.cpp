@@ -16,7 +16,7 @@ Instant Connection::next_timeout() const {
     const bool blocked = paths_.active().amplification.blocked();
     return std::min({timers_.idle, timers_.keep_alive, timers_.handshake, timers_.pace,
                      recovery_.timer(), blocked ? kNever : ack_deadline(), paths_.next_timeout(),
-                     keyring_.one_rtt().next_deadline()});
+                     keyring_.one_rtt().next_deadline(), pending_.datagrams.next_deadline()});
 }
 
 Instant Connection::ack_deadline() const {
@@ -48,6 +48,7 @@ void Connection::on_timeout(Instant now) {
     if (now >= recovery_.timer()) on_recovery_timeout(now);
     if (now >= paths_.next_timeout()) on_path_timeout(now);
     keyring_.one_rtt().discard_previous(now);
+    pending_.datagrams.expire(now);
 }
 
 void Connection::on_recovery_timeout(Instant now) {

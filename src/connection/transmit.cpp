@@ -89,6 +89,7 @@ bool Connection::has_application_frames() const {
 bool Connection::has_frames_besides_streams() const {
     return pending_.handshake_done || pending_.new_token || ids_.local.has_frames_to_write() ||
            ids_.remote.has_frames_to_write() ||
+           pending_.datagrams.has_pending() ||
            handshake_.has_pending(PacketNumberSpace::kApplication);
 }
 
@@ -136,7 +137,7 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
     }
     if (!may_elicit) return;
     handshake_.write_crypto(space, writer);
-    if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer);
+    if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer, now);
     //= 9002-6.2.4-1
     //= 9002-6.2.4-3
     //= 9002-6.2.4-8
@@ -150,7 +151,7 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
     }
 }
 
-void Connection::write_application_frames(wire::PayloadWriter& writer) {
+void Connection::write_application_frames(wire::PayloadWriter& writer, Instant now) {
     if (pending_.handshake_done && wire::encode(writer.bytes(), wire::HandshakeDoneFrame{})) {
         writer.record(bare(wire::SentFrameKind::kHandshakeDone));
         pending_.handshake_done = false;
@@ -165,8 +166,12 @@ void Connection::write_application_frames(wire::PayloadWriter& writer) {
             pending_.new_token = false;
         }
     }
-    if (!streams_.has_pending()) return;
-    if (streams_.write_control_frames(writer)) streams_.write_stream_frames(writer);
+    const bool streams_pending = streams_.has_pending();
+    if (streams_pending && !streams_.write_control_frames(writer)) return;
+    if (pending_.datagrams.has_pending()) {
+        write_datagrams(writer, streams_.first_urgency(), now);
+    }
+    if (streams_pending) streams_.write_stream_frames(writer);
 }
 
 // The packet is complete: tell everybody who counts packets.

@@ -57,6 +57,7 @@ ApiResult<ConnectionStatistics> Endpoint::statistics(ConnectionHandle connection
     const auto* found = STOQ_TRY(implementation_->find(connection));
     const recovery::RttEstimator& rtt = found->recovery().rtt();
     const observe::ConnectionCounters& counters = found->counters();
+    const extensions::DatagramSender::Counters datagrams = found->datagram_counters();
     return ConnectionStatistics{.smoothed_rtt = rtt.smoothed(),
                                 .latest_rtt = rtt.latest(),
                                 .minimum_rtt = rtt.min(),
@@ -71,7 +72,12 @@ ApiResult<ConnectionStatistics> Endpoint::statistics(ConnectionHandle connection
                                 .bytes_sent = counters.bytes_sent,
                                 .bytes_received = counters.bytes_received,
                                 .probe_timeouts = counters.probe_timeouts,
-                                .key_updates = found->key_updates()};
+                                .key_updates = found->key_updates(),
+                                .datagram_frames_sent = datagrams.sent,
+                                .datagram_frames_received = found->datagrams_received(),
+                                .datagram_frames_lost = datagrams.lost,
+                                .datagram_frames_expired = datagrams.expired,
+                                .datagram_frames_dropped = datagrams.dropped};
 }
 
 ApiResult<void> Endpoint::update_keys(ConnectionHandle connection) {
@@ -157,6 +163,19 @@ ApiResult<void> Endpoint::stop_sending(ConnectionHandle connection, StreamId str
     auto done = found->streams().stop_sending(stream, code);
     implementation_->touch_streams(connection);
     return done;
+}
+
+ApiResult<void> Endpoint::send_datagram(ConnectionHandle connection, ByteView bytes,
+                                        const DatagramOptions& options) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto sent = found->send_datagram(bytes, options);
+    if (sent) implementation_->touch(connection);
+    return sent;
+}
+
+ApiResult<std::size_t> Endpoint::max_datagram_payload(ConnectionHandle connection) const {
+    const auto* found = STOQ_TRY(implementation_->find_open(connection));
+    return found->max_datagram_payload();
 }
 
 ApiResult<void> Endpoint::set_priority(ConnectionHandle connection, StreamId stream,

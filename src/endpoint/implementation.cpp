@@ -78,7 +78,11 @@ void Endpoint::Implementation::after_activity(SlabHandle handle) {
     update_table(handle, *entry);
     update_half_open(*entry);
     queue_transmit(handle, *entry);
-    if (!std::exchange(entry->events_queued, true)) queues_.events.push_back(handle);
+    queue_events(handle, *entry);
+}
+
+void Endpoint::Implementation::queue_events(SlabHandle handle, Entry& entry) {
+    if (!std::exchange(entry.events_queued, true)) queues_.events.push_back(handle);
 }
 
 void Endpoint::Implementation::update_table(SlabHandle handle, Entry& entry) {
@@ -155,6 +159,8 @@ bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
         if (entry == nullptr) continue;
         if (entry->connection->transmit(slot, now_)) {
             queues_.transmit.push_back(handle);  // others take their turn first
+            // Sending makes room for what was refused.
+            if (entry->connection->waits_for_datagram_room()) queue_events(handle, *entry);
             counters_.datagrams_sent +=
                 (slot.length + slot.datagram_length - 1) / slot.datagram_length;
             return true;
@@ -162,8 +168,8 @@ bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
         entry->transmit_queued = false;
         set_timer(handle, *entry);
         // Transmitting can end a connection (its keys are used up).
-        if (!entry->connection->is_open() && !std::exchange(entry->events_queued, true)) {
-            queues_.events.push_back(handle);
+        if (!entry->connection->is_open() || entry->connection->waits_for_datagram_room()) {
+            queue_events(handle, *entry);
         }
         remove_if_done(handle);
     }
@@ -253,6 +259,8 @@ std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, 
     if (entry.closed_told) return std::nullopt;
     if (connection.take_established()) return ConnectionEstablished{name};
     if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
+    if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};
+    if (connection.take_datagram_writable()) return DatagramWritable{name};
     if (connection.is_open()) return std::nullopt;
     entry.closed_told = true;
     return ConnectionClosed{name, connection.close_info()};

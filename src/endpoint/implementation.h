@@ -115,6 +115,7 @@ private:
     void after_activity(SlabHandle handle);
     void update_table(SlabHandle handle, Entry& entry);
     void update_half_open(Entry& entry);
+    void queue_events(SlabHandle handle, Entry& entry);
     void queue_transmit(SlabHandle handle, Entry& entry);
     void set_timer(SlabHandle handle, const Entry& entry);
     void remove_if_done(SlabHandle handle);

@@ -156,6 +156,10 @@ void write(JsonWriter& json, const wire::ConnectionCloseFrame& frame) {
 void write(JsonWriter& json, const wire::HandshakeDoneFrame&) {
     json.field("frame_type", "handshake_done");
 }
+void write(JsonWriter& json, const wire::DatagramFrame& frame) {
+    json.field("frame_type", "datagram");
+    length(json, frame.data.size());
+}
 
 std::optional<wire::PacketType> wire_type_of(PacketType type) {
     switch (type) {

@@ -64,6 +64,15 @@ bool SendScheduler::has_pending() const {
     return !repairs_.empty() || (window_.available() > 0 && has_ready());
 }
 
+std::uint8_t SendScheduler::first_urgency() const {
+    if (!repairs_.empty()) return repairs_.front()->urgency;
+    if (window_.available() == 0) return kLowestUrgency;
+    const auto first =
+        std::ranges::find_if(ready_, [](const ReadyQueue& queue) { return !queue.empty(); });
+    return static_cast<std::uint8_t>(
+        std::min<std::ptrdiff_t>(first - ready_.begin(), kLowestUrgency));
+}
+
 SendScheduler::ReadyQueue* SendScheduler::first_ready() {
     for (ReadyQueue& queue : ready_) {
         if (!queue.empty()) return &queue;

@@ -38,6 +38,8 @@ public:
 
     // Something could be written into a packet with room.
     bool has_pending() const;
+    // Of the stream that would be written first; kLowestUrgency when there is none.
+    std::uint8_t first_urgency() const;
     // New data waits for nothing but connection credit.
     bool is_blocked() const { return window_.available() == 0 && has_ready(); }
     // Fills the packet. True when at least one frame was written. Streams that ran into their own

@@ -90,6 +90,9 @@ public:
     // --- Packets (stream_set_packets.cpp) ---
     // There is something to write into a packet.
     bool has_pending() const;
+    // The urgency of what write_stream_frames() would write first; kLowestUrgency when there is
+    // nothing.
+    std::uint8_t first_urgency() const { return scheduler_.first_urgency(); }
     // Flow control, resets and the like. False when some did not fit.
     bool write_control_frames(wire::PayloadWriter& writer);
     // Fills the rest of the packet, so call it last: a STREAM frame may go without a length. True

@@ -1,4 +1,4 @@
-// Every frame of RFC 9000 section 19 as a plain struct.
+// Every frame of RFC 9000 section 19, and those of extensions, as a plain struct.
 //
 // Decoded frames borrow the packet they came in: views are valid as long as its bytes are.
 #pragma once
@@ -121,12 +121,18 @@ struct ConnectionCloseFrame {
 
 struct HandshakeDoneFrame {};
 
+// RFC 9221.
+struct DatagramFrame {
+    ByteView data;
+    std::size_t encoded_size = 0;  // decoded frames: type, Length and data as they came
+};
+
 using Frame =
     std::variant<PaddingFrame, PingFrame, AckFrame, ResetStreamFrame, StopSendingFrame, CryptoFrame,
                  NewTokenFrame, StreamFrame, MaxDataFrame, MaxStreamDataFrame, MaxStreamsFrame,
                  DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
-                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame>;
+                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame>;
 
 // Streams of one kind that a connection can ever have (section 4.6).
 inline constexpr std::uint64_t kMaxStreamCount = std::uint64_t{1} << 60;

@@ -136,6 +136,13 @@ Reason decode_connection_close(Fields& fields, bool application, Frame& out) {
     return accept(fields, out, frame);
 }
 
+// The first byte, before `fields`, was the type.
+Reason decode_datagram(Fields& fields, bool with_length, Frame& out) {
+    const std::size_t start = fields.reader().consumed();
+    const ByteView data = with_length ? fields.counted_bytes() : fields.rest();
+    return accept(fields, out, DatagramFrame{data, 1 + fields.reader().consumed() - start});
+}
+
 // Frames of one, two or three integers, read in their order on the wire (the braces guarantee it).
 Reason decode_limit_frame(Fields& fields, std::uint64_t type, Frame& out) {
     switch (type) {
@@ -178,6 +185,8 @@ Reason decode_body(Fields& fields, std::uint64_t type, Frame& out) {
         case frame_type::kConnectionCloseApplication:
             return decode_connection_close(fields, true, out);
         case frame_type::kHandshakeDone: return accept(fields, out, HandshakeDoneFrame{});
+        case frame_type::kDatagram: return decode_datagram(fields, false, out);
+        case frame_type::kDatagramWithLength: return decode_datagram(fields, true, out);
         default: return decode_limit_frame(fields, type, out);
     }
 }

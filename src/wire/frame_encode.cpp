@@ -196,6 +196,10 @@ bool encode(ByteWriter& writer, const HandshakeDoneFrame&) {
     return encode_varints(writer, frame_type::kHandshakeDone);
 }
 
+bool encode(ByteWriter& writer, const DatagramFrame& frame) {
+    return encode_with_tail(writer, frame.data, frame_type::kDatagramWithLength, frame.data.size());
+}
+
 bool encode(ByteWriter& writer, const Frame& frame) {
     return std::visit([&writer](const auto& alternative) { return encode(writer, alternative); },
                       frame);

@@ -36,6 +36,8 @@ bool encode(ByteWriter& writer, const PathResponseFrame& frame);
 // A reason that does not fit is cut to what does.
 bool encode(ByteWriter& writer, const ConnectionCloseFrame& frame);
 bool encode(ByteWriter& writer, const HandshakeDoneFrame& frame);
+// With an explicit length.
+bool encode(ByteWriter& writer, const DatagramFrame& frame);
 bool encode(ByteWriter& writer, const Frame& frame);
 
 // An ACK frame of as many of the highest ranges as fit. `ascending` are half-open intervals of

@@ -28,7 +28,7 @@ enum class SentFrameKind : std::uint8_t {
     kPathChallenge,  // value: the eight bytes
     kPathResponse,   // never sent again
     kMtuProbe,       // value: probed datagram size
-    kDatagram,       // value: the application's number for it
+    kDatagram,       // never sent again
 };
 
 // Without default values, so that an array of them costs nothing: create with `SentFrame{...}`.

@@ -204,6 +204,10 @@ INSTANTIATE_TEST_SUITE_P(
              joined({stream(kPeerBidirectional, 5, 10, true),
                      encoded(wire::ResetStreamFrame{kPeerBidirectional, 0, 16})}),
              Code::kFinalSizeError},
+        //= test 9221-3-3
+        Case{"DatagramThatWasNotOffered", encoded(wire::DatagramFrame{.data = kLongToken}),
+             Code::kProtocolViolation},
+        Case{"EmptyDatagramThatWasNotOffered", {0x30}, Code::kProtocolViolation},
         Case{"TruncatedStreamFrame", varints({0x0e, 0}), Code::kFrameEncodingError},
         Case{"TruncatedMaxData", {0x10, 0x80}, Code::kFrameEncodingError}),
     [](const testing::TestParamInfo<Case>& each) { return std::string(each.param.name); });

@@ -44,6 +44,8 @@ constexpr Seed kFrames[] = {
     {"connection_close", "01 1c 0a 06 03 626164"},
     {"connection_close_application", "00 1d 4100 00"},
     {"handshake_done", "00 1e"},
+    {"datagram", "00 31 03 010203 31 00 30 0405"},
+    {"datagram_zero_rtt", "03 30 aabb"},
     {"unknown", "00 80abcdef"},
     {"not_minimal", "00 4001"},
 };

@@ -125,7 +125,8 @@ Frame any_frame(std::size_t alternative, Buffer& storage) {
         case 16: return PathChallengeFrame{*rc::gen::arbitrary<std::uint64_t>()};
         case 17: return PathResponseFrame{*rc::gen::arbitrary<std::uint64_t>()};
         case 18: return any_close(storage);
-        default: return HandshakeDoneFrame{};
+        case 19: return HandshakeDoneFrame{};
+        default: return DatagramFrame{.data = storage};
     }
 }
 

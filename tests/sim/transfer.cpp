@@ -154,6 +154,14 @@ void Transfer::on(const StreamsAvailable& event, Instant) {
     waits_for_streams_[place_of(event.directionality)] = false;
 }
 
+void Transfer::on(const DatagramReceived&, Instant) {
+    fail("a datagram, which nobody planned");
+}
+
+void Transfer::on(const DatagramWritable&, Instant) {
+    fail("DatagramWritable, although no datagram was refused");
+}
+
 void Transfer::finish_receiving(Stream& stream) {
     stream.receiving->done = true;
     if (stream.sending) stream.sending->starts = true;

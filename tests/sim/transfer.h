@@ -98,6 +98,8 @@ private:
     void on(const StreamStopped& event, Instant now);
     void on(const StreamDelivered& event, Instant now);
     void on(const StreamsAvailable& event, Instant now);
+    void on(const DatagramReceived& event, Instant now);
+    void on(const DatagramWritable& event, Instant now);
 
     bool open_streams();
     bool send_on(StreamId id, Stream& stream);

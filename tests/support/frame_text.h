@@ -54,6 +54,7 @@ inline auto fields(const wire::PathChallengeFrame& f) { return std::tuple(f.data
 inline auto fields(const wire::PathResponseFrame& f) { return std::tuple(f.data); }
 inline auto fields(const wire::ConnectionCloseFrame& f) { return std::tuple(f.application, f.error_code, f.frame_type, contents(f.reason)); }
 inline auto fields(const wire::HandshakeDoneFrame&) { return std::tuple(); }
+inline auto fields(const wire::DatagramFrame& f) { return std::tuple(contents(f.data)); }
 // clang-format on
 
 inline bool same(const wire::Frame& a, const wire::Frame& b) {
@@ -108,6 +109,7 @@ constexpr std::string_view kNames[] = {
     "PATH_RESPONSE",
     "CONNECTION_CLOSE",
     "HANDSHAKE_DONE",
+    "DATAGRAM",
 };
 static_assert(std::size(kNames) == std::variant_size_v<wire::Frame>);
 

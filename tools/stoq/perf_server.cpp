@@ -52,6 +52,8 @@ private:
     void on(const ConnectionEstablished&) {}
     void on(const StreamDelivered&) {}
     void on(const StreamsAvailable&) {}
+    void on(const DatagramReceived&) {}
+    void on(const DatagramWritable&) {}
 
     void receive(ConnectionHandle connection, StreamId stream) {
         const auto at = requests_.find(key(connection, stream));

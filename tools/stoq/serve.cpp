@@ -68,6 +68,8 @@ private:
     }
     void on(const ConnectionEstablished&) {}
     void on(const StreamsAvailable&) {}
+    void on(const DatagramReceived&) {}
+    void on(const DatagramWritable&) {}
 
     std::shared_ptr<FileRequest> find(ConnectionHandle connection, StreamId stream) const {
         const auto at = requests_.find(key(connection, stream));

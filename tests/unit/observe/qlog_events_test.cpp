@@ -199,6 +199,7 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
         false, 10, 6, {reinterpret_cast<const std::uint8_t*>(reason.data()), reason.size()}});
     add(wire::ConnectionCloseFrame{true, 99, 0, {}});
     add(wire::HandshakeDoneFrame{});
+    add(wire::DatagramFrame{.data = data});
     add(wire::PaddingFrame{20});
     EXPECT_EQ(frames(), Json::parse(R"([
         {"frame_type":"ping"},
@@ -222,6 +223,7 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
         {"frame_type":"connection_close","error_space":"transport","error":"protocol_violation","error_code":10,"trigger_frame_type":6,"reason":"bye"},
         {"frame_type":"connection_close","error_space":"application","error":"unknown","error_code":99,"reason":""},
         {"frame_type":"handshake_done"},
+        {"frame_type":"datagram","raw":{"length":5}},
         {"frame_type":"padding","raw":{"payload_length":20}}
     ])"));
 }

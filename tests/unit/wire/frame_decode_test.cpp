@@ -52,6 +52,10 @@ constexpr Good kGood[] = {
     {"1c 0a 06 03 626164", "CONNECTION_CLOSE no 10 6 '626164'"},
     {"1d 4100 00", "CONNECTION_CLOSE yes 256 0 ''"},
     {"1e", "HANDSHAKE_DONE"},
+    {"30 aabbcc", "DATAGRAM 'aabbcc'"},
+    {"30", "DATAGRAM ''"},
+    {"31 02 aabb", "DATAGRAM 'aabb'"},
+    {"31 00", "DATAGRAM ''"},
 };
 
 TEST(DecodeFrame, ReadsEveryFrameWhole) {
@@ -69,7 +73,7 @@ TEST(DecodeFrame, ReadsEveryFrameWhole) {
 bool is_whole_when_cut(const std::vector<std::uint8_t>& bytes) {
     const std::uint8_t type = bytes[0];
     const bool stream_to_the_end = type >= 0x08 && type <= 0x0f && (type & kStreamLengthBit) == 0;
-    return stream_to_the_end || type == 0x00;
+    return stream_to_the_end || type == 0x00 || type == frame_type::kDatagram;
 }
 
 TEST(DecodeFrame, CutAnywhereIsAnErrorThatNamesTheFrame) {
@@ -136,7 +140,7 @@ constexpr Bad kBad[] = {
     {"", encoding(Reason::kTruncated, 0)},
     {"40", encoding(Reason::kTruncated, 0)},
     {"1f", encoding(Reason::kUnknownFrame, 0x1f)},
-    {"30", encoding(Reason::kUnknownFrame, 0x30)},
+    {"2f", encoding(Reason::kUnknownFrame, 0x2f)},
     {"4040", encoding(Reason::kUnknownFrame, 0x40)},
     {"80abcdef", encoding(Reason::kUnknownFrame, 0xabcdef)},
     {"c000000100000000", encoding(Reason::kUnknownFrame, 0)},  // wider than 32 bits

@@ -44,6 +44,8 @@ constexpr const char* kCanonical[] = {
     "1c0a0603626164",
     "1d410000",
     "1e",
+    "3102aabb",
+    "3100",
 };
 
 Frame decode_one(ByteView bytes) {
