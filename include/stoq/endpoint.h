@@ -51,7 +51,8 @@ struct ClientConfig {
     std::string server_name{};
     std::shared_ptr<const Credentials> credentials{};
     Settings settings{};
-    // A token of a NEW_TOKEN frame from an earlier connection to the same server, or empty.
+    // A token of a NEW_TOKEN frame from an earlier connection of the same version to the same
+    // server, or empty.
     std::string token{};
 };
 
@@ -162,7 +163,8 @@ public:
     void stop_listening();
 
     // Starts a handshake; ConnectionEstablished or ConnectionClosed follows.
-    // @error kCredentials, kTooManyConnections, kInvalidArgument (no remote address).
+    // @error kCredentials, kTooManyConnections, kInvalidArgument (no remote address, an original
+    //        version that is not among the versions).
     ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
 
     // --- Datagrams and time ---

@@ -1,6 +1,7 @@
 // Everything that can be tuned. Times are durations, sizes are bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "stoq/types.h"
@@ -69,12 +70,20 @@ struct Settings {
     // oldest is dropped.
     std::uint64_t datagram_receive_queue = 256 * 1024;
 
+    // --- Version (RFC 9368, RFC 9369) ---
+    // Versions that are spoken, the preferred one first; kNone leaves a place empty. A server that
+    // both could use another version with chooses its own preference, in the same round trip.
+    std::array<QuicVersion, 2> versions{QuicVersion::kVersion1, QuicVersion::kVersion2};
+    // Client: of its first packets. Must be one of `versions`.
+    QuicVersion original_version = QuicVersion::kVersion1;
+
     // --- Identity of the connection ---
     // Connection IDs that we let the peer hand out at once (RFC 9000 section 5.1.1), at least 2.
     std::uint64_t active_connection_id_limit = 4;
     // Refuses to follow the peer to another address when set (RFC 9000 section 18.2).
     bool disable_active_migration = false;
-    // Offers to accept packets with the fixed bit cleared (RFC 9287).
+    // Offers to accept packets with the fixed bit cleared, and sends them with that bit at random
+    // to a peer that offers the same (RFC 9287).
     bool grease_quic_bit = true;
 };
 

@@ -32,6 +32,13 @@ using Instant = ProtocolClock::time_point;
 // Later than any real deadline: "this timer is not set".
 inline constexpr Instant kNever = Instant::max();
 
+// Versions of QUIC that are spoken, by their number on the wire (RFC 9000, RFC 9369).
+enum class QuicVersion : std::uint32_t {
+    kNone = 0,
+    kVersion1 = 0x00000001,
+    kVersion2 = 0x6b3343cf
+};
+
 enum class Role : std::uint8_t { kClient, kServer };
 
 constexpr Role peer_of(Role role) {

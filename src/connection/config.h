@@ -12,6 +12,7 @@
 #include "streams/stream_set.h"
 #include "tls/context.h"
 #include "wire/connection_id.h"
+#include "wire/version.h"
 
 namespace stoq::connection {
 
@@ -25,6 +26,12 @@ struct ConnectionConfig {
     Role role = Role::kClient;
     Settings settings;
     path::AddressPair addresses;
+
+    // Of the first Initial: the client's choice.
+    std::uint32_t version = wire::kVersion1;
+    // Client: the version that was tried before, when this one comes from a Version Negotiation
+    // packet; 0 otherwise.
+    std::uint32_t abandoned_version = 0;
 
     // Our Source Connection ID of the handshake.
     wire::ConnectionId source_id;

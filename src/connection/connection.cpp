@@ -1,5 +1,6 @@
 #include "connection/connection.h"
 
+#include "connection/version_choice.h"
 #include "wire/packet_number_codec.h"
 
 namespace stoq::connection {
@@ -49,6 +50,8 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
         parameters.retry_source_connection_id = config.retry_source_id;
         parameters.stateless_reset_token = reset_key.token_for(config.source_id);
     }
+    //= 9369-4.1-4
+    parameters.version_information = version_information(settings.versions, config.version);
     parameters.max_idle_timeout_ms = milliseconds_of(settings.idle_timeout);
     parameters.initial_max_data = settings.initial_connection_window;
     parameters.initial_max_stream_data_bidi_local = settings.initial_stream_window;
@@ -66,28 +69,61 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
     return parameters;
 }
 
-std::vector<std::uint8_t> encoded_parameters(const ConnectionConfig& config,
-                                             const SharedResources& shared) {
-    std::vector<std::uint8_t> bytes(512);
-    ByteWriter writer(bytes);
-    // A parameter that means nothing, so that peers which choke on unknown ones are found early
-    // (RFC 9000 section 18.1).
-    const std::uint64_t random = shared.ids.random.next_uint64();
-    const wire::ReservedParameter reserved{
-        wire::reserved_parameter_id(static_cast<std::uint32_t>(random) & 0x00ff'ffff), {}};
-    STOQ_CHECK(wire::encode_transport_parameters(
-        writer, local_parameters(config, shared.ids.reset_key), config.role, &reserved));
-    bytes.resize(writer.written());
-    return bytes;
+// What we say of ourselves, with a parameter that means nothing, so that peers which choke on
+// unknown ones are found early (RFC 9000 section 18.1).
+struct LocalParameters {
+    wire::TransportParameters parameters;
+    std::uint64_t reserved_id = 0;
+    Role role = Role::kClient;
+
+    std::vector<std::uint8_t> encoded() const {
+        std::vector<std::uint8_t> bytes(512);
+        ByteWriter writer(bytes);
+        const wire::ReservedParameter reserved{reserved_id, {}};
+        STOQ_CHECK(wire::encode_transport_parameters(writer, parameters, role, &reserved));
+        bytes.resize(writer.written());
+        return bytes;
+    }
+};
+
+LocalParameters make_local_parameters(const ConnectionConfig& config,
+                                      const SharedResources& shared) {
+    const auto random = static_cast<std::uint32_t>(shared.ids.random.next_uint64());
+    LocalParameters local{local_parameters(config, shared.ids.reset_key),
+                          wire::reserved_parameter_id(random & 0x00ff'ffff), config.role};
+    // A version that means nothing, for the same reason (RFC 9368 section 3).
+    local.parameters.version_information->add_available(wire::reserved_version(random));
+    return local;
+}
+
+// A server says which version it chose when it has read the client's parameters. Those that are
+// wrong are refused elsewhere.
+std::vector<std::uint8_t> answer_to(ByteView client, LocalParameters local,
+                                    const std::array<QuicVersion, 2>& versions) {
+    const auto decoded = wire::decode_transport_parameters(client, Role::kClient);
+    if (decoded && decoded->version_information) {
+        const std::uint32_t original = local.parameters.version_information->chosen;
+        local.parameters.version_information->chosen =
+            compatible_version(versions, original, *decoded->version_information);
+    }
+    return local.encoded();
 }
 
 }  // namespace
 
 ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig& config,
                                                           SharedResources& shared, Instant now) {
-    const std::vector<std::uint8_t> parameters = encoded_parameters(config, shared);
+    const LocalParameters local = make_local_parameters(config, shared);
+    tls::ParametersAnswer answer;
+    if (config.role == Role::kServer) {
+        answer = [local, versions = config.settings.versions](ByteView client) {
+            return answer_to(client, local, versions);
+        };
+    }
+    const std::vector<std::uint8_t> parameters = local.encoded();
     auto session = tls::Session::create(config.tls, {.server_name = config.server_name,
                                                      .local_transport_parameters = parameters,
+                                                     .answer = std::move(answer),
                                                      .ticket = {},
                                                      .alpn = {}});
     if (!session) return std::unexpected(session.error());
@@ -100,6 +136,7 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
       shared_(shared),
       observer_(config.sink, config.original_destination_id.view(), config.role),
       handshake_(std::move(session), shared.streams.blocks),
+      keyring_({.version = &protection::constants_of(config.version), .limits = {}}),
       trackers_{recovery::AckTracker(PacketNumberSpace::kInitial),
                 recovery::AckTracker(PacketNumberSpace::kHandshake),
                 recovery::AckTracker(PacketNumberSpace::kApplication)},
@@ -115,6 +152,7 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
                                                       config.settings.datagram_receive_queue)},
       pending_{.datagrams = extensions::DatagramSender(config.settings.datagram_send_queue)} {
     tokens_.initial = config.token;
+    status_.versions.current = config.version;
     //= 9000-7.2-2
     //= 9000-7.2-5
     ids_.remote.set_handshake_id(config.remote_id);

@@ -61,6 +61,12 @@ public:
     // Nothing is left to do: forget it.
     bool is_closed() const { return close_.phase() == ClosePhase::kClosed; }
     bool is_open() const { return close_.is_open(); }
+    // The version in use; until the handshake has settled it, that of the first Initial.
+    std::uint32_t version() const { return status_.versions.current; }
+    // Client: the server does not speak our version; a connection of this one should take the place
+    // of this connection.
+    std::optional<std::uint32_t> version_to_try_instead() const { return status_.versions.instead; }
+    const ConnectionConfig& config() const { return config_; }
     bool is_established() const { return status_.established; }
     // A server's client has proved its address.
     bool address_validated() const { return paths_.active().amplification.validated(); }
@@ -127,6 +133,7 @@ private:
         Instant now;
         path::AddressPair addresses;
         Ecn ecn = Ecn::kNotEct;
+        std::uint32_t version = 0;  // of a long header packet
         std::size_t datagram_length = 0;
         EncryptionLevel level = EncryptionLevel::kOneRtt;
         wire::ConnectionId destination;       // of the packet
@@ -144,7 +151,19 @@ private:
         // An ack-eliciting packet was sent since the last one was received.
         bool idle_restarted_by_sending = false;
     };
+    struct Versions {
+        std::uint32_t current = 0;
+        bool settled = false;
+        std::optional<std::uint32_t> instead = std::nullopt;  // client: to begin again with
+    };
+    // Random bits for the fixed bit of packets to come.
+    struct FixedBits {
+        std::uint64_t bits = 0;
+        std::uint8_t left = 0;
+    };
     struct Status {
+        Versions versions;
+        FixedBits fixed_bits;
         bool established = false;
         bool confirmed = false;
         bool peer_packet_processed = false;  // client: anything from the server
@@ -203,6 +222,8 @@ private:
     // first_flight.cpp: what only happens before the handshake is under way
     void on_version_negotiation(const wire::VersionNegotiationPacket& packet, Instant now);
     void on_retry(const wire::RetryPacket& packet, Bytes whole, Instant now);
+    bool is_of_possible_version(const wire::ProtectedPacket& packet) const;
+    void follow_version(std::uint32_t version);
     void on_handshake_packet_opened(const wire::ProtectedPacket& packet, Instant now);
 
     // frame_dispatch.cpp
@@ -247,6 +268,7 @@ private:
     void on_secret(const tls::SecretInstalled& secret, Instant now);
     TransportResult<void> on_peer_parameters(ByteView encoded, Instant now);
     TransportResult<void> check_connection_ids(const wire::TransportParameters& parameters) const;
+    TransportResult<void> check_version(const wire::TransportParameters& parameters) const;
     void adopt(const wire::TransportParameters& parameters, Instant now);
     void on_handshake_complete(Instant now);
     void emit_negotiated(Instant now) const;
@@ -288,6 +310,7 @@ private:
     bool transmit_close(TransmitSlot& slot, Instant now);
     std::optional<PacketBuilder> begin_packet(EncryptionLevel level, Bytes room,
                                               path::PathIndex path);
+    bool next_fixed_bit();
     void write_frames(PacketBuilder& packet, bool may_elicit, Instant now);
     void write_application_frames(wire::PayloadWriter& writer, Instant now);
     bool has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const;
@@ -309,7 +332,7 @@ private:
     };
     void extend_train(Train& train, Instant now);
     std::size_t most_alike(const Train& train) const;
-    bool write_alike(Train& train, AlikePackets& alike, wire::SentFrame& frame) const;
+    bool write_alike(Train& train, AlikePackets& alike, wire::SentFrame& frame);
     void finish_alike(const Train& train, const AlikePackets& alike,
                       std::span<const wire::SentFrame> frames, Instant now);
 

@@ -1,6 +1,7 @@
 // What only happens at the very beginning: Version Negotiation, Retry, and learning each other's
 // connection IDs (RFC 9000 sections 6, 7.2, 8.1).
 #include "connection/connection.h"
+#include "connection/version_choice.h"
 #include "protection/retry_integrity.h"
 
 namespace stoq::connection {
@@ -18,9 +19,14 @@ void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& pa
     const auto echoed = wire::ConnectionId::from(packet.destination);
     const auto original = wire::ConnectionId::from(packet.source);
     if (echoed != config_.source_id || original != config_.remote_id) return unexpected();
+    //= 9368-4-2
+    if (config_.abandoned_version != 0) return unexpected();
     //= 9000-6.2-3
-    if (packet.contains(wire::kVersion1)) return unexpected();
+    //= 9368-4-1
+    if (packet.contains(config_.version)) return unexpected();
+    status_.versions.instead = version_after(packet, config_.settings.versions);
     //= 9000-6.2-1
+    //= 9368-2.1-4
     vanish(CloseKind::kVersionMismatch, now);
 }
 
@@ -29,7 +35,8 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     //= 9000-17.2.5.2-1
     //= 9000-17.2.5.2-2
     const bool too_late = status_.retried || status_.peer_packet_processed;
-    const bool ours = packet.destination == config_.source_id;
+    //= 9369-4.1-1
+    const bool ours = packet.destination == config_.source_id && packet.version == config_.version;
     if (config_.role == Role::kServer || too_late || !ours || !close_.is_open()) {
         return drop(DropReason::kUnexpectedRetry, whole.size(), now);
     }
@@ -38,9 +45,11 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
         return drop(DropReason::kUnexpectedRetry, whole.size(), now);
     }
     //= 9000-17.2.5.2-3
-    if (!protection::retry_integrity_is_valid(config_.original_destination_id.view(), whole)) {
+    if (!protection::retry_integrity_is_valid(config_.original_destination_id.view(), whole,
+                                              protection::constants_of(packet.version))) {
         return drop(DropReason::kBadIntegrityTag, whole.size(), now);
     }
+    //= 9369-4.1-2
     status_.retried = true;
     observer_.emit(now, observe::RetryReceived{.source_connection_id = packet.source.view(),
                                                .token_length = packet.token.size()});
@@ -62,6 +71,29 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     // What the first Initial met says nothing about the path (RFC 9002 section 6.3).
     controller_->reset();
     pending_.probes = {};
+}
+
+// Until the version is settled a client takes long header packets of every version that it offered:
+// those that cannot be opened yet wait. Afterwards there is one version, besides Initials of the
+// first one, which a server's client may still send.
+//= 9369-4.1-9
+bool Connection::is_of_possible_version(const wire::ProtectedPacket& packet) const {
+    if (packet.version == status_.versions.current) return true;
+    if (config_.role == Role::kClient) {
+        return !status_.versions.settled && lists(config_.settings.versions, packet.version);
+    }
+    return packet.type == wire::PacketType::kInitial && packet.version == config_.version;
+}
+
+// An Initial of another version than ours was opened. On a client, that is how it learns what the
+// server has chosen; TLS will vouch for it.
+void Connection::follow_version(std::uint32_t version) {
+    if (config_.role == Role::kServer || status_.versions.settled) return;
+    //= 9369-4.1-6
+    //= 9369-4.1-8
+    status_.versions.current = version;
+    status_.versions.settled = true;
+    keyring_.switch_version(protection::constants_of(version));
 }
 
 // A long header packet of the peer was opened and processed.

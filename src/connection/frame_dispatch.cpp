@@ -109,6 +109,8 @@ TransportResult<void> Connection::on_frame(const wire::StopSendingFrame& frame, 
 }
 
 TransportResult<void> Connection::on_frame(const wire::CryptoFrame& frame, Arrival& arrival) {
+    // The server sends these in the version that it has chosen (RFC 9369 section 4.1).
+    if (config_.role == Role::kClient) status_.versions.settled = true;
     const auto result = handshake_.on_crypto(arrival.level, frame);
     // What TLS has to say before it failed, such as keys for the alert, still counts.
     STOQ_TRY(apply_tls_events(arrival.now));

@@ -1,6 +1,7 @@
 // What TLS brings: keys, the peer's transport parameters, the end of the handshake.
 #include "base/try.h"
 #include "connection/connection.h"
+#include "connection/version_choice.h"
 
 namespace stoq::connection {
 namespace {
@@ -38,6 +39,16 @@ TransportResult<void> Connection::on_peer_parameters(ByteView encoded, Instant n
     const auto parameters =
         STOQ_TRY(wire::decode_transport_parameters(encoded, peer_of(config_.role)));
     STOQ_TRY(check_connection_ids(parameters));
+    STOQ_TRY(check_version(parameters));
+    if (config_.role == Role::kServer) {
+        if (parameters.version_information) {
+            status_.versions.current = compatible_version(
+                config_.settings.versions, config_.version, *parameters.version_information);
+        }
+        status_.versions.settled = true;
+        //= 9369-4.1-5
+        keyring_.switch_version(protection::constants_of(status_.versions.current));
+    }
     adopt(parameters, now);
     return {};
 }
@@ -66,6 +77,38 @@ TransportResult<void> Connection::check_connection_ids(
     if (parameters.retry_source_connection_id != config_.retry_source_id) {
         return parameter_error(Reason::kConnectionIdMismatch);
     }
+    return {};
+}
+
+// What the version in the headers was, nobody has authenticated; here TLS vouches for it (RFC 9368
+// section 4).
+TransportResult<void> Connection::check_version(const wire::TransportParameters& parameters) const {
+    const std::unexpected mismatch(
+        TransportError{TransportErrorCode::kVersionNegotiationError, Reason::kVersionMismatch, 0});
+    const auto& information = parameters.version_information;
+    if (config_.role == Role::kServer) {
+        //= 9368-4-8
+        //= 9368-4-9
+        //= 9369-4-2
+        //= 9368-4-10
+        if (information && information->chosen != config_.version) return mismatch;
+        return {};
+    }
+    //= 9368-4-13
+    //= 9368-4-18
+    const std::uint32_t chosen = information ? information->chosen : config_.version;
+    if (chosen != status_.versions.current) return mismatch;
+    if (config_.abandoned_version == 0) return {};
+    // A server of version 1 may not know of version_information at all.
+    //= 9368-4-12
+    //= 9368-4-14
+    //= 9368-8-1
+    if (!information && chosen != wire::kVersion1) return mismatch;
+    const std::array<std::uint32_t, 1> version_1{wire::kVersion1};
+    const std::span<const std::uint32_t> available =
+        information ? information->available() : std::span<const std::uint32_t>(version_1);
+    //= 9368-4-16
+    if (!would_have_led_to(config_.version, config_.settings.versions, available)) return mismatch;
     return {};
 }
 

@@ -97,6 +97,7 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
         return drop(*reason, packet.bytes.size(), arrival.now);
     }
     arrival.level = wire::level_of(packet.type);
+    arrival.version = packet.version;
     arrival.destination = packet.destination;
     if (!keyring_.has_receive_keys(arrival.level)) {
         const bool later = arrival.level == EncryptionLevel::kOneRtt ||
@@ -120,6 +121,7 @@ std::optional<DropReason> Connection::reason_to_drop(const wire::ProtectedPacket
                                                      const Arrival& arrival) const {
     //= 9000-8.2.1-7
     if (packet.type == wire::PacketType::kOneRtt) return std::nullopt;
+    if (!is_of_possible_version(packet)) return DropReason::kUnknownVersion;
     if (config_.role == Role::kServer) {
         //= 9000-14.1-4
         if (packet.type == wire::PacketType::kInitial &&
@@ -170,9 +172,12 @@ void Connection::receive_short_run(std::span<ReceivedDatagram> datagrams, Arriva
 void Connection::open_and_process(std::span<protection::PacketToOpen> packets, Arrival& arrival) {
     const auto largest = tracker(space_of(arrival.level)).largest_received();
     const Duration timeout = recovery_.probe_timeout(PacketNumberSpace::kApplication);
+    const bool other_version =
+        arrival.level == EncryptionLevel::kInitial && arrival.version != status_.versions.current;
     const protection::OpenContext context{
         .next_expected = largest ? largest->next() : PacketNumber(0),
-        .retain_previous_until = arrival.now + 3 * timeout};
+        .retain_previous_until = arrival.now + 3 * timeout,
+        .initial_version = other_version ? &protection::constants_of(arrival.version) : nullptr};
     const protection::OpenOutcome outcome = keyring_.open(arrival.level, packets, context);
     if (outcome.key_updates > 0) {
         counters_.key_updates += outcome.key_updates;
@@ -187,6 +192,7 @@ void Connection::open_and_process(std::span<protection::PacketToOpen> packets, A
                                       ? packet.packet.size()
                                       : arrival.datagram_length;
         if (packet.opened) {
+            if (other_version) follow_version(arrival.version);
             process_packet(*packet.opened, arrival);
         } else {
             on_unopened(packet, arrival);

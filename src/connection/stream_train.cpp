@@ -45,7 +45,7 @@ std::size_t Connection::most_alike(const Train& train) const {
 }
 
 // False, with nothing written that counts, when the next packet is not like the others.
-bool Connection::write_alike(Train& train, AlikePackets& alike, wire::SentFrame& frame) const {
+bool Connection::write_alike(Train& train, AlikePackets& alike, wire::SentFrame& frame) {
     const Bytes packet = train.next();
     ByteWriter writer(packet.first(packet.size() - kTagLength));
     const std::size_t number_length =
@@ -59,6 +59,7 @@ bool Connection::write_alike(Train& train, AlikePackets& alike, wire::SentFrame&
         {.id = alike.run.id, .offset = offset, .available = available, .may_fill_packet = true});
     // The last bytes may end the stream, or use up a window, which has consequences.
     if (!number_offset || !layout || layout->data_length == available) return false;
+    if (!next_fixed_bit()) packet[0] &= static_cast<std::uint8_t>(~wire::kFixedBit);
     frame.kind = wire::SentFrameKind::kStream;
     frame.fin = false;
     frame.length = static_cast<std::uint32_t>(layout->data_length);

@@ -111,6 +111,8 @@ std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Byt
     const bool initial = level == EncryptionLevel::kInitial;
     PacketHeaderFields fields;
     fields.level = level;
+    fields.version = status_.versions.current;
+    fields.fixed_bit = next_fixed_bit();
     fields.destination = *destination;
     if (level != EncryptionLevel::kOneRtt) fields.source = config_.source_id;
     //= 9000-8.1.2-1
@@ -123,6 +125,23 @@ std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Byt
     fields.number = recovery_.next_packet_number(space, shared_.ids.random);
     fields.largest_acknowledged = recovery_.largest_acked(space);
     return PacketBuilder::begin(room, fields);
+}
+
+// Unpredictable for a peer that does not mind, so that nobody on the path relies on it (RFC 9287).
+//= 9287-3.1-1
+//= 9287-3.1-3
+//= 9287-3.1-4
+//= 9287-3.1-6
+bool Connection::next_fixed_bit() {
+    if (!config_.settings.grease_quic_bit || !peer_parameters_ ||
+        !peer_parameters_->grease_quic_bit) {
+        return true;
+    }
+    if (status_.fixed_bits.left == 0) status_.fixed_bits = {shared_.ids.random.next_uint64(), 64};
+    --status_.fixed_bits.left;
+    const bool set = (status_.fixed_bits.bits & 1) != 0;
+    status_.fixed_bits.bits >>= 1;
+    return set;
 }
 
 // The order of frames in a packet.

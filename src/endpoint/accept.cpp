@@ -27,6 +27,13 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     if (!packet.token.empty()) {
         request.valid_token = tokens_.open(packet.token, datagram.remote, now_);
     }
+    //= 9369-5-2
+    if (request.valid_token && request.valid_token->version != packet.version) {
+        if (request.valid_token->kind == endpoint::TokenKind::kRetry) {
+            return drop(DropReason::kBadToken, datagram);
+        }
+        request.valid_token.reset();
+    }
     // Behind a Retry the client uses the ID that we chose, and no other.
     const bool after_retry =
         request.valid_token && request.valid_token->kind == endpoint::TokenKind::kRetry;
@@ -59,6 +66,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     if (!endpoint::is_intact(packet)) return drop(DropReason::kDecryptionFailed, datagram);
     connection::ConnectionConfig made;
     made.role = Role::kServer;
+    made.version = packet.version;
     made.settings = server_->settings;
     made.addresses = {datagram.local, datagram.remote};
     made.source_id = new_connection_id();
@@ -87,6 +95,7 @@ void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
                                           const wire::ProtectedPacket& packet) {
     endpoint::AddressToken token;
     token.kind = endpoint::TokenKind::kRetry;
+    token.version = packet.version;
     token.remote = datagram.remote;
     token.expires = now_ + settings_.retry_token_lifetime;
     token.original_destination_id = packet.destination;
@@ -104,6 +113,7 @@ void Endpoint::Implementation::give_token(connection::Connection& connection) {
     if (!settings_.send_new_token) return;
     endpoint::AddressToken token;
     token.kind = endpoint::TokenKind::kNewToken;
+    token.version = connection.version();
     token.remote = connection.addresses().remote;
     token.expires = now_ + settings_.new_token_lifetime;
     connection.send_new_token(tokens_.seal(token, shared_.ids.random));

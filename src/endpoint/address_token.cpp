@@ -10,10 +10,10 @@
 namespace stoq::endpoint {
 namespace {
 
-// kind | nonce | sealed { expiry | family | port | address | two connection IDs } | tag
+// kind | nonce | sealed { version | expiry | family | port | address | two connection IDs } | tag
 constexpr std::size_t kKindLength = 1;
 constexpr std::size_t kPlaintextOffset = kKindLength + crypto::kNonceSize;
-constexpr std::size_t kMaxPlaintext = 8 + 1 + 2 + 16 + 2 * (1 + wire::kMaxConnectionIdLength);
+constexpr std::size_t kMaxPlaintext = 4 + 8 + 1 + 2 + 16 + 2 * (1 + wire::kMaxConnectionIdLength);
 constexpr auto kSuite = crypto::CipherSuite::kAes256GcmSha384;
 
 bool write_id(ByteWriter& writer, const wire::ConnectionId& id) {
@@ -32,11 +32,13 @@ std::optional<AddressToken> decode(ByteView plaintext, TokenKind kind) {
     ByteReader reader(plaintext);
     AddressToken token;
     token.kind = kind;
+    const auto version = reader.read<std::uint32_t>();
     const auto expires = reader.read<std::uint64_t>();
     const auto family = reader.read<std::uint8_t>();
     const auto port = reader.read<std::uint16_t>();
     const auto ip = reader.read_bytes(token.remote.ip.size());
-    if (!expires || !family || !port || !ip) return std::nullopt;
+    if (!version || !expires || !family || !port || !ip) return std::nullopt;
+    token.version = *version;
     token.expires = Instant(Duration(static_cast<std::int64_t>(*expires)));
     token.remote.family = static_cast<Address::Family>(*family);
     token.remote.port = *port;
@@ -77,10 +79,11 @@ std::string TokenSealer::seal(const AddressToken& token, RandomSource& random) {
     random.fill(nonce);
     ByteWriter writer(Bytes(bytes).subspan(kPlaintextOffset, kMaxPlaintext));
     const auto expires = static_cast<std::uint64_t>(token.expires.time_since_epoch().count());
-    const bool fits =
-        writer.write(expires) && writer.write(static_cast<std::uint8_t>(token.remote.family)) &&
-        writer.write(token.remote.port) && writer.write_bytes(token.remote.ip) &&
-        write_id(writer, token.original_destination_id) && write_id(writer, token.retry_source_id);
+    const bool fits = writer.write(token.version) && writer.write(expires) &&
+                      writer.write(static_cast<std::uint8_t>(token.remote.family)) &&
+                      writer.write(token.remote.port) && writer.write_bytes(token.remote.ip) &&
+                      write_id(writer, token.original_destination_id) &&
+                      write_id(writer, token.retry_source_id);
     STOQ_CHECK(fits);
     crypto::SealRequest request{.associated_data = ByteView(bytes).first(kKindLength),
                                 .plaintext = writer.written_bytes(),

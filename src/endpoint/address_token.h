@@ -19,6 +19,8 @@ enum class TokenKind : std::uint8_t { kRetry = 0x52, kNewToken = 0x4e };
 
 struct AddressToken {
     TokenKind kind = TokenKind::kRetry;
+    // Of the connection that it came from: no other may use it (RFC 9369 section 5).
+    std::uint32_t version = 0;
     Address remote;
     Instant expires;
     // Retry only: what the transport parameters have to name again.

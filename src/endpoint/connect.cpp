@@ -1,5 +1,8 @@
 // Connections that this side begins, and the second attempt of those whose first one goes nowhere.
+#include <utility>
+
 #include "base/try.h"
+#include "connection/version_choice.h"
 #include "endpoint/implementation.h"
 
 namespace stoq {
@@ -32,6 +35,7 @@ ApiResult<std::unique_ptr<connection::Connection>> Endpoint::Implementation::mak
     const ClientConfig& config, std::shared_ptr<const tls::Context> tls) {
     connection::ConnectionConfig made;
     made.role = Role::kClient;
+    made.version = std::to_underlying(config.settings.original_version);
     made.settings = config.settings;
     made.addresses = {config.local, config.remote};
     made.source_id = new_connection_id();
@@ -49,6 +53,10 @@ ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig
                                                               Instant now) {
     now_ = std::max(now_, now);
     if (config.remote.family == Address::Family::kNone) {
+        return std::unexpected(ApiError::kInvalidArgument);
+    }
+    if (!connection::lists(config.settings.versions,
+                           std::to_underlying(config.settings.original_version))) {
         return std::unexpected(ApiError::kInvalidArgument);
     }
     if (connections_.size() >= settings_.max_connections) {
@@ -80,15 +88,37 @@ void Endpoint::Implementation::retry_if_stalled(SlabHandle handle, Entry& entry)
     if (!tls) return;
     auto made = make_client(config, std::move(*tls));
     if (!made) return;
+    old.abandon(now_);
+    replace_connection(handle, entry, std::move(*made));
+}
+
+// The server speaks another version: a new connection of that takes the place of the old one, under
+// the same handle. Nothing has been done with the old one yet.
+//= 9368-2.1-5
+//= 9368-6-2
+void Endpoint::Implementation::begin_again(SlabHandle handle, Entry& entry, std::uint32_t version) {
+    connection::ConnectionConfig config = entry.connection->config();
+    config.abandoned_version = std::exchange(config.version, version);
+    config.source_id = new_connection_id();
+    config.original_destination_id = new_destination_id();
+    config.initial_destination_id = config.remote_id = config.original_destination_id;
+    // Tokens belong to a version.
+    //= 9369-5-1
+    config.token.clear();
+    auto made = connection::Connection::create(config, shared_, now_);
+    if (made) replace_connection(handle, entry, std::move(*made));
+}
+
+void Endpoint::Implementation::replace_connection(
+    SlabHandle handle, Entry& entry, std::unique_ptr<connection::Connection> made) {
     // Whoever asked for a stream too early still hears when there can be one.
     for (const auto each : {Directionality::kBidirectional, Directionality::kUnidirectional}) {
-        if (old.streams().wants(each)) (void)(*made)->streams().open(each);
+        if (entry.connection->streams().wants(each)) (void)made->streams().open(each);
     }
-    old.abandon(now_);
     forget_ids(handle, entry);
     entry.tokens_version = 0;
-    table_.add((*made)->local_ids().handshake_id(), handle);
-    entry.connection = std::move(*made);
+    table_.add(made->local_ids().handshake_id(), handle);
+    entry.connection = std::move(made);
 }
 
 bool Endpoint::Implementation::retried_with_classical_groups(ConnectionHandle handle) {

@@ -36,7 +36,7 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     info.resumed = handshake.resumed;
     info.local = found->addresses().local;
     info.remote = found->addresses().remote;
-    info.version = wire::kVersion1;
+    info.version = found->version();
     info.application_protocol = handshake.alpn;
     info.server_name = handshake.server_name;
     info.cipher_suite = handshake.cipher_suite;

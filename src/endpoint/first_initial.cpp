@@ -8,9 +8,11 @@
 namespace stoq::endpoint {
 
 bool is_intact(const wire::ProtectedPacket& packet) {
-    const auto secrets = protection::derive_initial_secrets(packet.destination.view());
-    auto keys = protection::make_packet_keys({.suite = crypto::CipherSuite::kAes128GcmSha256},
-                                             crypto::Direction::kOpen, secrets.client);
+    const protection::VersionConstants& version = protection::constants_of(packet.version);
+    const auto secrets = protection::derive_initial_secrets(packet.destination.view(), version);
+    auto keys = protection::make_packet_keys(
+        {.suite = crypto::CipherSuite::kAes128GcmSha256, .labels = version.labels},
+        crypto::Direction::kOpen, secrets.client);
     // A copy, because opening decrypts in place and the connection wants to open it as well.
     std::vector<std::uint8_t> bytes(packet.bytes.begin(), packet.bytes.end());
     protection::PacketToOpen to_open = protection::packet_to_open(packet);

@@ -1,6 +1,7 @@
 #include "endpoint/implementation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
@@ -73,6 +74,9 @@ SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection>
 void Endpoint::Implementation::after_activity(SlabHandle handle) {
     Entry* entry = connections_.find(handle);
     if (entry == nullptr) return;
+    if (const auto version = entry->connection->version_to_try_instead()) {
+        begin_again(handle, *entry, *version);
+    }
     if (entry->retry) retry_if_stalled(handle, *entry);
     if (entry->connection->take_token_request()) give_token(*entry->connection);
     update_table(handle, *entry);

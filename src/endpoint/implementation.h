@@ -89,6 +89,8 @@ private:
     std::size_t receive_run(std::span<ReceivedDatagram> datagrams);
     void receive_unrouted(ReceivedDatagram& datagram);
     void receive_unrouted_long(ReceivedDatagram& datagram);
+    void negotiate_version(const ReceivedDatagram& datagram,
+                           const wire::UnsupportedVersionPacket& packet);
     void receive_unrouted_short(ReceivedDatagram& datagram);
     void drop(DropReason reason, const ReceivedDatagram& datagram);
 
@@ -109,6 +111,9 @@ private:
     ApiResult<std::shared_ptr<const tls::Context>> classical_context(
         const std::shared_ptr<const Credentials>& credentials);
     void retry_if_stalled(SlabHandle handle, Entry& entry);
+    void begin_again(SlabHandle handle, Entry& entry, std::uint32_t version);
+    void replace_connection(SlabHandle handle, Entry& entry,
+                            std::unique_ptr<connection::Connection> made);
 
     // implementation.cpp
     SlabHandle add(std::unique_ptr<connection::Connection> connection);

@@ -1,6 +1,7 @@
 // Which connection a datagram belongs to, and what becomes of those that belong to none.
 #include <cstring>
 
+#include "connection/version_choice.h"
 #include "endpoint/implementation.h"
 #include "wire/stateless_reset.h"
 
@@ -74,16 +75,13 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
     auto packet = wire::decode_packet(datagram.data, generator_.length(), fixed_bit);
     if (!packet) return drop(packet.error(), datagram);
     if (const auto* unknown = std::get_if<wire::UnsupportedVersionPacket>(&*packet)) {
-        //= 9000-5.2.2-3
-        if (datagram.data.size() < path::kBaseDatagramSize) {
-            return drop(DropReason::kDatagramTooSmall, datagram);
-        }
-        //= 9000-5.2.2-1
-        //= 9000-17.2.1-7
-        counters_.version_negotiations_sent += replies_.negotiate_version(datagram, *unknown);
-        return drop(DropReason::kUnknownVersion, datagram);
+        return negotiate_version(datagram, *unknown);
     }
     const auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet);
+    if (wanted != nullptr && !connection::lists(server_->settings.versions, wanted->version)) {
+        return negotiate_version(
+            datagram, {wanted->version, wanted->destination.view(), wanted->source.view()});
+    }
     //= 9000-5.2.2-7
     //= 9000-5.2.2-8
     //= 9000-6.1-1
@@ -91,6 +89,19 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
         return drop(DropReason::kUnknownConnection, datagram);
     }
     on_initial(datagram, *wanted);
+}
+
+void Endpoint::Implementation::negotiate_version(const ReceivedDatagram& datagram,
+                                                 const wire::UnsupportedVersionPacket& packet) {
+    //= 9000-5.2.2-3
+    if (datagram.data.size() < path::kBaseDatagramSize) {
+        return drop(DropReason::kDatagramTooSmall, datagram);
+    }
+    //= 9000-5.2.2-1
+    //= 9000-17.2.1-7
+    counters_.version_negotiations_sent +=
+        replies_.negotiate_version(datagram, packet, server_->settings.versions);
+    drop(DropReason::kUnknownVersion, datagram);
 }
 
 void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram) {

@@ -1,6 +1,8 @@
 #include "endpoint/stateless_replies.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "connection/packet_builder.h"
 #include "endpoint/first_initial.h"
@@ -10,11 +12,7 @@
 #include "wire/stateless_reset.h"
 
 namespace stoq::endpoint {
-namespace {
-
-constexpr protection::KeyParameters kInitialKeys{.suite = crypto::CipherSuite::kAes128GcmSha256};
-
-}  // namespace
+namespace {}  // namespace
 
 StatelessReplies::Reply* StatelessReplies::prepare(const ReceivedDatagram& datagram) {
     if (waiting_.size() >= kMaxWaiting) return nullptr;
@@ -34,13 +32,18 @@ bool StatelessReplies::commit(std::size_t length) {
 }
 
 bool StatelessReplies::negotiate_version(const ReceivedDatagram& datagram,
-                                         const wire::UnsupportedVersionPacket& packet) {
+                                         const wire::UnsupportedVersionPacket& packet,
+                                         std::span<const QuicVersion> versions) {
     Reply* reply = prepare(datagram);
     if (reply == nullptr) return false;
-    constexpr std::array<std::uint32_t, 1> kVersions{wire::kVersion1};
+    //= 9368-2.1-1
+    std::vector<std::uint32_t> numbers;
+    for (const QuicVersion version : versions) {
+        if (version != QuicVersion::kNone) numbers.push_back(std::to_underlying(version));
+    }
     ByteWriter writer(reply->bytes);
     const auto random = static_cast<std::uint32_t>(random_->next_uint64());
-    wire::encode_version_negotiation(writer, packet, kVersions, random);
+    wire::encode_version_negotiation(writer, packet, numbers, random);
     return commit(writer.written());
 }
 
@@ -54,8 +57,10 @@ bool StatelessReplies::retry(const ReceivedDatagram& datagram, const wire::Prote
                                                               .source = new_source,
                                                               .token = token});
     if (!fits) return commit(0);
-    writer.write_bytes(
-        protection::retry_integrity_tag(packet.destination.view(), writer.written_bytes()));
+    //= 9369-4.1-1
+    writer.write_bytes(protection::retry_integrity_tag(packet.destination.view(),
+                                                       writer.written_bytes(),
+                                                       protection::constants_of(packet.version)));
     return commit(writer.written());
 }
 
@@ -91,9 +96,11 @@ bool StatelessReplies::refuse(const ReceivedDatagram& datagram, const wire::Prot
     if (!wire::encode(builder->payload().bytes(), frame)) return commit(0);
     const protection::PacketToSeal to_seal = builder->finish();
     const std::size_t length = builder->length();
-    const auto secrets = protection::derive_initial_secrets(packet.destination.view());
-    auto keys =
-        protection::make_packet_keys(kInitialKeys, crypto::Direction::kSeal, secrets.server);
+    const protection::VersionConstants& version = protection::constants_of(packet.version);
+    const auto secrets = protection::derive_initial_secrets(packet.destination.view(), version);
+    auto keys = protection::make_packet_keys(
+        {.suite = crypto::CipherSuite::kAes128GcmSha256, .labels = version.labels},
+        crypto::Direction::kSeal, secrets.server);
     protection::seal(keys, {&to_seal, 1});
     return commit(length);
 }

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 
 #include "base/ring.h"
 #include "path/reset_token_key.h"
@@ -25,7 +26,8 @@ public:
 
     // Each answers `datagram`; false when there is no room, or nothing may be answered.
     bool negotiate_version(const ReceivedDatagram& datagram,
-                           const wire::UnsupportedVersionPacket& packet);
+                           const wire::UnsupportedVersionPacket& packet,
+                           std::span<const QuicVersion> versions);
     bool retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
                const wire::ConnectionId& new_source, ByteView token);
     bool reset(const ReceivedDatagram& datagram, const wire::StatelessResetToken& token);

@@ -6,6 +6,7 @@
 namespace stoq::protection {
 
 const VersionConstants& constants_of(std::uint32_t version) {
+    if (version == kQuicVersion2.version) return kQuicVersion2;
     STOQ_CHECK(version == kQuicVersion1.version);
     return kQuicVersion1;
 }

@@ -1,6 +1,7 @@
 #include "protection/keyring.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "protection/initial_keys.h"
@@ -38,15 +39,44 @@ OpenOutcome open_level(PacketKeys& keys, std::span<PacketToOpen> packets,
 }  // namespace
 
 void Keyring::install_initial(Role role, ByteView destination_connection_id) {
-    const auto secrets = derive_initial_secrets(destination_connection_id, *options_.version);
-    const bool client = role == Role::kClient;
+    role_ = role;
+    initial_destination_.assign(destination_connection_id);
     LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
-    keys.send.reset();
-    keys.receive.reset();
-    install(EncryptionLevel::kInitial, Direction::kSeal, kInitialSuite,
-            client ? secrets.client : secrets.server);
-    install(EncryptionLevel::kInitial, Direction::kOpen, kInitialSuite,
-            client ? secrets.server : secrets.client);
+    keys.send = make_initial_keys(*options_.version, Direction::kSeal);
+    keys.receive = make_initial_keys(*options_.version, Direction::kOpen);
+    keys.limits = limits_for(kInitialSuite);
+    keys.sealed = 0;
+    most_failed_ = std::min(most_failed_, keys.limits.most_failed);
+    other_initial_.reset();
+}
+
+PacketKeys Keyring::make_initial_keys(const VersionConstants& version, Direction direction) const {
+    const auto secrets = derive_initial_secrets(initial_destination_.view(), version);
+    const bool from_client = (role_ == Role::kClient) == (direction == Direction::kSeal);
+    return make_packet_keys({kInitialSuite, version.labels, options_.backend}, direction,
+                            from_client ? secrets.client : secrets.server);
+}
+
+void Keyring::switch_version(const VersionConstants& version) {
+    if (&version == options_.version) return;
+    const VersionConstants* const former = std::exchange(options_.version, &version);
+    LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
+    if (!keys.send || !keys.receive) return;
+    OtherInitialKeys other{former, std::move(*keys.receive)};
+    keys.send = make_initial_keys(version, Direction::kSeal);
+    keys.sealed = 0;
+    keys.receive = make_initial_keys(version, Direction::kOpen);
+    //= 9369-4.1-7
+    other_initial_ = std::move(other);
+}
+
+// Made when they are first needed.
+PacketKeys& Keyring::initial_receive_keys(const VersionConstants& version) {
+    if (&version == options_.version) return *keys_of(EncryptionLevel::kInitial).receive;
+    if (!other_initial_ || other_initial_->version != &version) {
+        other_initial_ = OtherInitialKeys{&version, make_initial_keys(version, Direction::kOpen)};
+    }
+    return other_initial_->receive;
 }
 
 void Keyring::install(EncryptionLevel level, Direction direction, CipherSuite suite,
@@ -72,6 +102,7 @@ void Keyring::install(EncryptionLevel level, Direction direction, CipherSuite su
 void Keyring::discard(EncryptionLevel level) {
     keys_of(level).send.reset();
     keys_of(level).receive.reset();
+    if (level == EncryptionLevel::kInitial) other_initial_.reset();
 }
 
 bool Keyring::has_send_keys(EncryptionLevel level) const {
@@ -106,9 +137,15 @@ OpenOutcome Keyring::open(EncryptionLevel level, std::span<PacketToOpen> packets
         drop_without_keys(packets);
         return {};
     }
-    OpenOutcome outcome = level == EncryptionLevel::kOneRtt
-                              ? one_rtt_.open(packets, context)
-                              : open_level(*keys_of(level).receive, packets, context.next_expected);
+    OpenOutcome outcome;
+    if (level == EncryptionLevel::kOneRtt) {
+        outcome = one_rtt_.open(packets, context);
+    } else {
+        const bool other = level == EncryptionLevel::kInitial && context.initial_version != nullptr;
+        PacketKeys& keys =
+            other ? initial_receive_keys(*context.initial_version) : *keys_of(level).receive;
+        outcome = open_level(keys, packets, context.next_expected);
+    }
     count_failures(outcome);
     return outcome;
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "protection/one_rtt_keys.h"
+#include "wire/connection_id.h"
 
 namespace stoq::protection {
 
@@ -28,6 +29,10 @@ public:
     // Initial keys of both directions (RFC 9001 section 5.2). Again after a Retry, with the
     // connection ID that the server chose: the first ones are replaced.
     void install_initial(Role role, ByteView destination_connection_id);
+    // Everything is of `version` from now on (RFC 9369 section 4.1): keys that are installed, and
+    // those of Initial packets, of which the former version can still be opened. Before any other
+    // keys are installed.
+    void switch_version(const VersionConstants& version);
     // Keys from a TLS traffic secret. At the level kInitial use install_initial().
     void install(EncryptionLevel level, crypto::Direction direction, crypto::CipherSuite suite,
                  const crypto::Secret& secret);
@@ -67,13 +72,25 @@ private:
         UsageLimits limits{};
     };
 
+    // Keys to open Initial packets of another version than options_.version.
+    struct OtherInitialKeys {
+        const VersionConstants* version = nullptr;
+        PacketKeys receive;
+    };
+
+    PacketKeys make_initial_keys(const VersionConstants& version,
+                                 crypto::Direction direction) const;
+    PacketKeys& initial_receive_keys(const VersionConstants& version);
     LevelKeys& keys_of(EncryptionLevel level);
     const LevelKeys& keys_of(EncryptionLevel level) const;
     UsageLimits limits_for(crypto::CipherSuite suite) const;
     void count_failures(OpenOutcome& outcome);
 
     KeyringOptions options_;
-    std::array<LevelKeys, 3> levels_;  // all but kOneRtt
+    Role role_ = Role::kClient;
+    wire::ConnectionId initial_destination_;  // what Initial keys are made from
+    std::array<LevelKeys, 3> levels_;         // all but kOneRtt
+    std::optional<OtherInitialKeys> other_initial_;
     OneRttKeys one_rtt_;
     bool handshake_complete_ = false;
     std::uint64_t failed_ = 0;  // packets that did not open, over all keys

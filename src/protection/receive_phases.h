@@ -17,6 +17,8 @@ struct OpenContext {
     // Three probe timeouts from now: if this batch brings a key update, the keys it replaces are
     // kept until then.
     Instant retain_previous_until = kNever;
+    // Of Initial packets whose version is not the keyring's.
+    const VersionConstants* initial_version = nullptr;
 };
 
 struct OpenOutcome {

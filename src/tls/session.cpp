@@ -51,7 +51,7 @@ Session::Session(std::shared_ptr<const Context> context)
 Session::~Session() = default;
 
 ApiResult<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Context> context,
-                                                    const SessionParameters& parameters) {
+                                                    SessionParameters parameters) {
     ERR_clear_error();
     std::unique_ptr<Session> session(new Session(std::move(context)));
     auto configured = session->configure(parameters);
@@ -60,7 +60,13 @@ ApiResult<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Contex
     return session;
 }
 
-ApiResult<void> Session::configure(const SessionParameters& parameters) {
+bool Session::set_local_parameters(std::vector<std::uint8_t> bytes) {
+    local_parameters_ = std::move(bytes);
+    return SSL_set_quic_tls_transport_params(ssl_.get(), local_parameters_.data(),
+                                             local_parameters_.size()) == 1;
+}
+
+ApiResult<void> Session::configure(SessionParameters& parameters) {
     if (!ssl_) return std::unexpected(ApiError::kCredentials);
     SSL* ssl = ssl_.get();
     const Context::State& state = context_->state();
@@ -69,11 +75,10 @@ ApiResult<void> Session::configure(const SessionParameters& parameters) {
                                   state.policy.authentication == PostQuantum::kRequire;
     // Before SSL_set_quic_tls_cbs, which looks at it.
     state.role == Role::kServer ? SSL_set_accept_state(ssl) : SSL_set_connect_state(ssl);
-    local_parameters_.assign(parameters.local_transport_parameters.begin(),
-                             parameters.local_transport_parameters.end());
+    answer_ = std::move(parameters.answer);
+    const ByteView local = parameters.local_transport_parameters;
     if (SSL_set_quic_tls_cbs(ssl, Callbacks::record_layer(), this) != 1 ||
-        SSL_set_quic_tls_transport_params(ssl, local_parameters_.data(),
-                                          local_parameters_.size()) != 1) {
+        !set_local_parameters({local.begin(), local.end()})) {
         return std::unexpected(ApiError::kCredentials);
     }
     if (state.role == Role::kServer) {

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,12 +64,17 @@ struct TicketReceived {
 using TlsEvent =
     std::variant<SecretInstalled, PeerTransportParameters, HandshakeComplete, TicketReceived>;
 
+// Server: the transport parameters to send, given the client's. Asked at most once.
+using ParametersAnswer = std::move_only_function<std::vector<std::uint8_t>(ByteView client)>;
+
 struct SessionParameters {
     // Client: the host's name or IP address literal. Checked against the certificate; sent as SNI
     // if it is a name. May be empty when trust needs no name (pinned or insecure).
     std::string_view server_name;
     // Encoded; copied.
     ByteView local_transport_parameters;
+    // Server: takes their place when the client's are known. May be empty.
+    ParametersAnswer answer{};
     // Client: from TicketReceived, or empty. One that is of no use is ignored.
     ByteView ticket;
     // Client: offered instead of the Credentials' list when not empty.
@@ -88,7 +94,7 @@ public:
     // @error kInvalidArgument: a server name that is neither a name nor an address, or missing;
     //        kCredentials: OpenSSL refuses the settings.
     static ApiResult<std::unique_ptr<Session>> create(std::shared_ptr<const Context> context,
-                                                      const SessionParameters& parameters);
+                                                      SessionParameters parameters);
 
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -121,7 +127,8 @@ private:
 
     explicit Session(std::shared_ptr<const Context> context);
 
-    ApiResult<void> configure(const SessionParameters& parameters);
+    ApiResult<void> configure(SessionParameters& parameters);
+    bool set_local_parameters(std::vector<std::uint8_t> bytes);
     bool configure_client(const SessionParameters& parameters);
     bool set_server_name(std::string_view name);
     void offer_ticket(ByteView bytes);
@@ -149,6 +156,7 @@ private:
 
     std::shared_ptr<const Context> context_;
     std::vector<std::uint8_t> local_parameters_;  // OpenSSL borrows them
+    ParametersAnswer answer_;
     std::optional<std::vector<std::uint8_t>> peer_parameters_;
     MessageQueue incoming_;
     std::array<std::vector<std::uint8_t>, kEncryptionLevelCount> outgoing_;

@@ -145,7 +145,8 @@ int Session::Callbacks::got_parameters(SSL*, const unsigned char* bytes, std::si
     }
     session.peer_parameters_.emplace(bytes, bytes + length);
     session.events_.push_back(PeerTransportParameters{*session.peer_parameters_});
-    return kOk;
+    if (!session.answer_) return kOk;
+    return session.set_local_parameters(session.answer_(*session.peer_parameters_)) ? kOk : kFailed;
 }
 
 int Session::Callbacks::alert(SSL*, unsigned char code, void* session) {

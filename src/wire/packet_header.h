@@ -72,6 +72,7 @@ inline Result<ProtectedPacket, DropReason> decode_short_header(
     Bytes rest, std::size_t connection_id_length, FixedBit fixed_bit = FixedBit::kRequired) {
     if (rest.size() <= connection_id_length) return std::unexpected(DropReason::kTruncated);
     //= 9000-17.3.1-1
+    //= 9287-3-2
     if ((rest[0] & kFixedBit) == 0 && fixed_bit == FixedBit::kRequired) {
         return std::unexpected(DropReason::kFixedBitClear);
     }

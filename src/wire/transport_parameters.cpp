@@ -13,6 +13,7 @@ using Parameters = TransportParameters;
 
 constexpr std::uint64_t kStatelessResetTokenId = 0x02;
 constexpr std::uint64_t kPreferredAddressId = 0x0d;
+constexpr std::uint64_t kVersionInformationId = 0x11;
 
 // Most parameters are one of three simple kinds; each is a row here.
 struct IntegerRule {
@@ -122,6 +123,16 @@ bool encode_server_only(ByteWriter& writer, const Parameters& parameters) {
            encode_preferred_address(writer, *parameters.preferred_address);
 }
 
+bool encode_version_information(ByteWriter& writer, const VersionInformation& information) {
+    const std::size_t length = 4 * (1 + information.available().size());
+    if (!encode_varint(writer, kVersionInformationId) || !encode_varint(writer, length) ||
+        !writer.write(information.chosen)) {
+        return false;
+    }
+    return std::ranges::all_of(information.available(),
+                               [&](std::uint32_t version) { return writer.write(version); });
+}
+
 bool encode_connection_ids(ByteWriter& writer, const Parameters& parameters, Role sender) {
     for (const ConnectionIdRule& rule : kConnectionIdRules) {
         const auto& id = parameters.*rule.field;
@@ -212,7 +223,29 @@ Reason decode_preferred_address(ByteView value, Parameters& parameters) {
     return Reason::kNone;
 }
 
-Reason decode_value(std::uint64_t id, ByteView value, Parameters& parameters) {
+//= 9368-4-3
+//= 9368-4-4
+//= 9368-4-5
+//= 9368-4-6
+Reason decode_version_information(ByteView value, Role sender, Parameters& parameters) {
+    ByteReader reader(value);
+    VersionInformation information;
+    const auto chosen = reader.read<std::uint32_t>();
+    if (!chosen || value.size() % 4 != 0) return Reason::kBadLength;
+    if (*chosen == 0) return Reason::kBadParameterValue;
+    information.chosen = *chosen;
+    bool chosen_is_available = false;
+    while (const auto version = reader.read<std::uint32_t>()) {
+        if (*version == 0) return Reason::kBadParameterValue;
+        chosen_is_available |= *version == *chosen;
+        information.add_available(*version);
+    }
+    if (sender == Role::kClient && !chosen_is_available) return Reason::kBadParameterValue;
+    parameters.version_information = information;
+    return Reason::kNone;
+}
+
+Reason decode_value(std::uint64_t id, ByteView value, Role sender, Parameters& parameters) {
     if (const auto* rule = find_rule(kIntegerRules, id)) {
         return decode_integer(*rule, value, parameters);
     }
@@ -229,6 +262,7 @@ Reason decode_value(std::uint64_t id, ByteView value, Parameters& parameters) {
         return parameters.stateless_reset_token ? Reason::kNone : Reason::kBadLength;
     }
     if (id == kPreferredAddressId) return decode_preferred_address(value, parameters);
+    if (id == kVersionInformationId) return decode_version_information(value, sender, parameters);
     //= 9000-7.4.2-1
     return Reason::kNone;
 }
@@ -243,7 +277,7 @@ Reason decode_next(ByteReader& reader, Role sender, SeenIds& seen, Parameters& p
     if (!seen.insert(*id)) return Reason::kDuplicateParameter;
     //= 9000-18.2-11
     if (sender == Role::kClient && is_server_only(*id)) return Reason::kForbiddenParameter;
-    return decode_value(*id, *value, parameters);
+    return decode_value(*id, *value, sender, parameters);
 }
 
 }  // namespace
@@ -254,6 +288,8 @@ bool encode_transport_parameters(ByteWriter& writer, const TransportParameters& 
     const std::size_t start = writer.written();
     if (encode_connection_ids(writer, parameters, sender) && encode_integers(writer, parameters) &&
         encode_flags(writer, parameters) &&
+        (!parameters.version_information ||
+         encode_version_information(writer, *parameters.version_information)) &&
         (sender == Role::kClient || encode_server_only(writer, parameters)) &&
         (reserved == nullptr || encode_value(writer, reserved->id, reserved->value))) {
         return true;

@@ -1,9 +1,11 @@
-// Transport parameters (RFC 9000 section 18), and those of RFC 9221 and RFC 9287.
+// Transport parameters (RFC 9000 section 18), and those of RFC 9221, RFC 9287 and RFC 9368.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "stoq/error.h"
@@ -21,6 +23,29 @@ struct PreferredAddress {
     friend bool operator==(const PreferredAddress&, const PreferredAddress&) = default;
 };
 
+// The contents of version_information (RFC 9368 section 3).
+class VersionInformation {
+public:
+    // More available versions than this are read and checked, but not kept.
+    static constexpr std::size_t kMaxAvailable = 16;
+
+    std::uint32_t chosen = 0;  // never 0 on the wire
+
+    // False when there is no place left.
+    bool add_available(std::uint32_t version) {
+        if (count_ == kMaxAvailable) return false;
+        available_[count_++] = version;
+        return true;
+    }
+    std::span<const std::uint32_t> available() const { return {available_.data(), count_}; }
+
+    friend bool operator==(const VersionInformation&, const VersionInformation&) = default;
+
+private:
+    std::array<std::uint32_t, kMaxAvailable> available_{};  // 0 behind the last
+    std::size_t count_ = 0;
+};
+
 // Defaults are the values that apply when a parameter is absent.
 struct TransportParameters {
     std::optional<ConnectionId> original_destination_connection_id;  // server only
@@ -28,8 +53,9 @@ struct TransportParameters {
     std::optional<ConnectionId> retry_source_connection_id;    // server only
     std::optional<StatelessResetToken> stateless_reset_token;  // server only
     std::optional<PreferredAddress> preferred_address;         // server only
-    std::uint64_t max_idle_timeout_ms = 0;                     // 0: none
-    std::uint64_t max_udp_payload_size = 65527;                // 1200 or more
+    std::optional<VersionInformation> version_information;
+    std::uint64_t max_idle_timeout_ms = 0;       // 0: none
+    std::uint64_t max_udp_payload_size = 65527;  // 1200 or more
     std::uint64_t initial_max_data = 0;
     std::uint64_t initial_max_stream_data_bidi_local = 0;   // streams that the sender opens
     std::uint64_t initial_max_stream_data_bidi_remote = 0;  // streams that the receiver opens

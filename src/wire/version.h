@@ -10,11 +10,12 @@ namespace stoq::wire {
 
 inline constexpr std::uint32_t kVersionNegotiationVersion = 0;
 inline constexpr std::uint32_t kVersion1 = 1;
+inline constexpr std::uint32_t kVersion2 = 0x6b3343cf;  // RFC 9369
 
 // One row per version.
 struct VersionRule {
     std::uint32_t version;
-    // The two Long Packet Type bits to packet type. (RFC 9369 rotates them.)
+    // The two Long Packet Type bits to packet type.
     std::array<PacketType, 4> long_types;
 };
 
@@ -22,6 +23,9 @@ inline constexpr std::array kVersionRules{
     VersionRule{
         kVersion1,
         {PacketType::kInitial, PacketType::kZeroRtt, PacketType::kHandshake, PacketType::kRetry}},
+    VersionRule{
+        kVersion2,
+        {PacketType::kRetry, PacketType::kInitial, PacketType::kZeroRtt, PacketType::kHandshake}},
 };
 
 // Null when the version is not spoken here.

@@ -15,7 +15,12 @@ namespace {
 
 using Packet = std::vector<std::uint8_t>;
 
-enum class Missing : std::uint8_t { kNothing, kInitialSource, kOriginalDestination };
+enum class Missing : std::uint8_t {
+    kNothing,
+    kInitialSource,
+    kOriginalDestination,
+    kTheRightVersion,  // version_information names another one than the packets
+};
 
 Credentials with_one_group(Credentials credentials) {
     credentials.groups = "X25519";
@@ -31,6 +36,11 @@ public:
         if (missing != Missing::kInitialSource) parameters.initial_source_connection_id = id_;
         if (role == Role::kServer && missing != Missing::kOriginalDestination) {
             parameters.original_destination_connection_id = destination;
+        }
+        if (missing == Missing::kTheRightVersion) {
+            parameters.version_information.emplace().chosen = wire::kVersion2;
+            parameters.version_information->add_available(wire::kVersion2);
+            parameters.version_information->add_available(wire::kVersion1);
         }
         std::array<std::uint8_t, 200> memory;
         ByteWriter writer(memory);
@@ -177,6 +187,28 @@ TEST_F(MissingParameters, ServerWithoutInitialSourceConnectionIdIsRefused) {
 TEST_F(MissingParameters, ServerWithoutOriginalDestinationConnectionIdIsRefused) {
     meet_server(Missing::kOriginalDestination);
     expect_refusal();
+}
+
+// Somebody on the way has changed the version of the packets, or the peer is in error.
+//= test 9368-4-8
+//= test 9368-4-9
+//= test 9368-4-10
+//= test 9369-4-2
+TEST_F(MissingParameters, ClientOfAnotherVersionThanThatOfItsPacketsIsRefused) {
+    meet_client(Missing::kTheRightVersion);
+    ASSERT_TRUE(closed_);
+    EXPECT_EQ(closed_->code,
+              static_cast<std::uint64_t>(TransportErrorCode::kVersionNegotiationError));
+}
+
+//= test 9368-4-13
+//= test 9368-4-18
+TEST_F(MissingParameters, ServerOfAnotherVersionThanThatOfItsPacketsIsRefused) {
+    meet_server(Missing::kTheRightVersion);
+    ASSERT_TRUE(closed_);
+    EXPECT_EQ(closed_->code,
+              static_cast<std::uint64_t>(TransportErrorCode::kVersionNegotiationError));
+    EXPECT_FALSE(established_);
 }
 
 TEST_F(MissingParameters, ClientThatLeavesNothingOutIsAccepted) {

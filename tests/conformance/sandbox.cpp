@@ -74,7 +74,7 @@ void Sandbox::handshake() {
 void Sandbox::note_ids(const Datagram& datagram) {
     Datagram copy = datagram;
     if (!wire::has_long_header(copy[0])) return;
-    const auto packet = wire::decode_packet(copy, 8);
+    const auto packet = wire::decode_packet(copy, 8, wire::FixedBit::kMayBeClear);
     if (!packet) return;
     if (const auto* found = std::get_if<wire::ProtectedPacket>(&*packet))
         victim_id_ = found->source;
@@ -88,7 +88,7 @@ bool Sandbox::exchange(Endpoint& from, Endpoint& to, const Address& from_address
         if (&from == &victim()) note_ids(datagram);
         if (&from == &helper()) {
             Datagram copy = datagram;
-            const auto packet = wire::decode_packet(copy, 8);
+            const auto packet = wire::decode_packet(copy, 8, wire::FixedBit::kMayBeClear);
             if (packet && std::holds_alternative<wire::ProtectedPacket>(*packet)) {
                 const auto& found = std::get<wire::ProtectedPacket>(*packet);
                 if (found.type != wire::PacketType::kOneRtt) peer_id_ = found.source;
@@ -185,7 +185,8 @@ void Sandbox::receive(Datagram datagram, const Address& from) {
 std::vector<std::vector<std::uint8_t>> Sandbox::sent_payloads() {
     std::vector<std::vector<std::uint8_t>> payloads;
     for (Datagram& datagram : transmit(victim())) {
-        const auto packet = wire::decode_short_header(datagram, peer_id_.length());
+        const auto packet =
+            wire::decode_short_header(datagram, peer_id_.length(), wire::FixedBit::kMayBeClear);
         if (!packet || wire::has_long_header(datagram[0])) continue;
         protection::PacketToOpen to_open;
         to_open.packet = packet->bytes;

@@ -58,6 +58,8 @@ constexpr Seed kHeaders[] = {
     {"retry", "04 ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba"},
     {"version_negotiation", "04 f8 00000000 03 a1a2a3 02 0102 1a3a5a7a 00000001"},
     {"unsupported", "04 80 1a2a3a4a 02 0102 01 aa ff"},
+    {"version_2",
+     "04 d3 6b3343cf 04 01020304 02 a1a2 03 746f6b 4005 0000000155 f0 6b3343cf 00 00 02 1122"},
     {"short", "04 41 01020304 1122334455"},
     {"greased", "84 01 01020304 1122334455"},
     {"coalesced",
@@ -73,6 +75,9 @@ constexpr Seed kParameters[] = {
     {"preferred_address",
      "01 0d 2c c0000201 1151 20010db8000000000000000000000007 01bb 03 c1c2c3"
      "000102030405060708090a0b0c0d0e0f"},
+    {"version_information", "00 11 0c 00000001 6b3343cf 00000001"},
+    {"version_information_alone", "01 11 04 6b3343cf"},
+    {"version_information_odd", "01 11 05 00000001 00"},
     {"reserved", "00 1b 04 deadbeef 80000100 00"},
     {"duplicate", "00 01 01 05 01 01 05"},
 };

@@ -368,6 +368,17 @@ TEST(LongHeader, ComesBackAsItWas) {
 
 TransportParameters any_parameters() {
     TransportParameters p;
+    if (*rc::gen::arbitrary<bool>()) {
+        p.version_information.emplace();
+        p.version_information->chosen = *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX);
+        const auto count = *rc::gen::inRange<std::size_t>(0, VersionInformation::kMaxAvailable);
+        p.version_information->add_available(p.version_information->chosen);
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto version = *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX);
+            RC_ASSERT(p.version_information->add_available(version) ==
+                      (i + 1 < VersionInformation::kMaxAvailable));
+        }
+    }
     const auto maybe = [](auto make) {
         return *rc::gen::arbitrary<bool>() ? std::optional(make()) : std::nullopt;
     };

@@ -26,6 +26,7 @@ ByteView bytes_of(const std::string& text) {
 AddressToken token_for(TokenKind kind, const Address& remote) {
     AddressToken token;
     token.kind = kind;
+    token.version = 0x6b3343cf;
     token.remote = remote;
     token.expires = kExpiry;
     if (kind == TokenKind::kRetry) {
@@ -52,6 +53,7 @@ TEST_F(AddressTokens, OpenedTokenHasWhatWasSealed) {
         const auto opened = sealer_.open(bytes_of(sealer_.seal(token, random_)), remote, kStart);
         ASSERT_TRUE(opened);
         EXPECT_EQ(opened->kind, token.kind);
+        EXPECT_EQ(opened->version, token.version);
         EXPECT_EQ(opened->remote.port, remote.port);
         EXPECT_EQ(opened->expires, kExpiry);
         EXPECT_EQ(opened->original_destination_id, token.original_destination_id);

@@ -125,6 +125,10 @@ struct Bad {
 //= test 9000-18.2-9
 //= test 9000-18.2-11
 //= test 9287-3-1
+//= test 9368-4-3
+//= test 9368-4-4
+//= test 9368-4-5
+//= test 9368-4-6
 const Bad kBad[] = {
     {"01", Reason::kTruncated},
     {"0104", Reason::kTruncated},
@@ -155,6 +159,13 @@ const Bad kBad[] = {
     {"0d00", Reason::kForbiddenParameter, Role::kClient},
     {"100401020304", Reason::kForbiddenParameter, Role::kClient},
     {"0d00", Reason::kBadLength},
+    {"1100", Reason::kBadLength},  // version_information
+    {"1103000000", Reason::kBadLength},
+    {"11050000000100", Reason::kBadLength},
+    {"110400000000", Reason::kBadParameterValue},
+    {"11080000000100000000", Reason::kBadParameterValue},
+    {"11080000000100000002", Reason::kBadParameterValue, Role::kClient},
+    {"110400000001", Reason::kBadParameterValue, Role::kClient},
 };
 
 TEST(TransportParameters, RefusesWhatTheStandardForbids) {

@@ -12,11 +12,23 @@ namespace {
 using test::from_hex;
 using test::to_hex;
 
-TEST(Version, OnlyVersionOneIsSpoken) {
+TEST(Version, OneAndTwoAreSpoken) {
     EXPECT_TRUE(is_supported_version(kVersion1));
-    for (std::uint32_t version : {0u, 2u, 0x6b3343cfu, 0x0a0a0a0au, 0xff00001du}) {
+    EXPECT_TRUE(is_supported_version(kVersion2));
+    for (std::uint32_t version : {0u, 2u, 0x6b3343d0u, 0x0a0a0a0au, 0xff00001du}) {
         EXPECT_FALSE(is_supported_version(version)) << version;
     }
+}
+
+// RFC 9369 section 3.2.
+TEST(Version, TwoHasOtherNumbersForThePacketTypes) {
+    const VersionRule& rule = *find_version(kVersion2);
+    EXPECT_EQ(long_packet_type(rule, 0xd0), PacketType::kInitial);
+    EXPECT_EQ(long_packet_type(rule, 0xe0), PacketType::kZeroRtt);
+    EXPECT_EQ(long_packet_type(rule, 0xf0), PacketType::kHandshake);
+    EXPECT_EQ(long_packet_type(rule, 0xc0), PacketType::kRetry);
+    EXPECT_EQ(long_type_bits(rule, PacketType::kInitial), 0x10);
+    EXPECT_EQ(long_type_bits(rule, PacketType::kRetry), 0x00);
 }
 
 TEST(Version, ReservedVersionsHaveTheirPattern) {
