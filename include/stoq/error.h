@@ -99,6 +99,7 @@ enum class Reason : std::uint8_t {
     kTooManyPendingFrames,
     kNotNegotiated,
     kDatagramTooLarge,
+    kBadAckDelay,
     kApplicationClosed,
     kInternal,
     kCount,

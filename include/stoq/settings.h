@@ -44,6 +44,10 @@ struct Settings {
     // Ack-eliciting packets that are answered by one ACK at the latest (RFC 9000 section 13.2.2).
     std::uint32_t ack_eliciting_threshold = 2;
 
+    // Lets the peer say how often it wants to be acknowledged, and, to a peer that lets us, says so
+    // while much is in flight (draft-ietf-quic-ack-frequency).
+    bool ack_frequency = true;
+
     // --- Sending ---
     CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
     // In datagrams (RFC 9002 section 7.2 recommends 10).

@@ -61,6 +61,7 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "too many frames are waiting for an answer",
     "an extension that was not negotiated",
     "a datagram longer than offered",
+    "a delay of acknowledgements that is not allowed",
     "closed by the application",
     "internal error",
 });

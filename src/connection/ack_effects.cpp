@@ -31,7 +31,11 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
              .flight_bytes = outcome.delivery.flight_bytes,
              .lost_since_sent = outcome.delivery.lost});
     }
-    if (outcome.rtt_updated) streams_.on_rtt(recovery_.rtt().smoothed());
+    if (outcome.rtt_updated) {
+        streams_.on_rtt(recovery_.rtt().smoothed());
+        pending_.ack_frequency.update({.window_datagrams = controller_->window() / datagram_size(),
+                                       .smoothed_rtt = recovery_.rtt().smoothed()});
+    }
     update_pacer(now);
     emit_metrics(now);
 }
@@ -108,7 +112,8 @@ void Connection::on_frame_acked(const wire::SentFrame& frame, PacketNumberSpace 
         case Kind::kNewToken:
         case Kind::kPathChallenge:
         case Kind::kPathResponse:
-        case Kind::kDatagram: return;
+        case Kind::kDatagram:
+        case Kind::kAckFrequency: return;
     }
 }
 
@@ -133,6 +138,7 @@ void Connection::on_frame_lost(const wire::SentFrame& frame, Instant now) {
         case Kind::kHandshakeDone: pending_.handshake_done = true; return;
         case Kind::kNewToken: pending_.new_token = true; return;
         case Kind::kDatagram: return pending_.datagrams.on_lost();
+        case Kind::kAckFrequency: return pending_.ack_frequency.on_lost(frame.value);
         // Newer ones take their place (ACK, PATH_CHALLENGE), or nobody needs them again.
         case Kind::kNone:
         case Kind::kAck:

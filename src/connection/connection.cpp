@@ -38,6 +38,13 @@ std::unique_ptr<congestion::Controller> controller_for(const Settings& settings,
                               .seed = seed});
 }
 
+// Nobody may make us acknowledge sooner than what a timer is good for.
+std::chrono::microseconds min_ack_delay(const Settings& settings) {
+    constexpr Duration kShortest = std::chrono::milliseconds(1);
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+        std::min(kShortest, settings.max_ack_delay));
+}
+
 wire::TransportParameters local_parameters(const ConnectionConfig& config,
                                            const path::ResetTokenKey& reset_key) {
     const Settings& settings = config.settings;
@@ -64,6 +71,9 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
     parameters.active_connection_id_limit =
         path::RemoteConnectionIds(settings.active_connection_id_limit).limit();
     parameters.disable_active_migration = settings.disable_active_migration;
+    if (settings.ack_frequency) {
+        parameters.min_ack_delay_us = static_cast<std::uint64_t>(min_ack_delay(settings).count());
+    }
     parameters.max_datagram_frame_size = settings.max_datagram_frame_size;
     parameters.grease_quic_bit = settings.grease_quic_bit;
     return parameters;
@@ -159,6 +169,7 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
     keyring_.install_initial(config.role, config.initial_destination_id.view());
     tracker(PacketNumberSpace::kApplication)
         .set_policy(config.settings.max_ack_delay, config.settings.ack_eliciting_threshold);
+    if (config.settings.ack_frequency) held_.ack_frequency.enable(min_ack_delay(config.settings));
     if (config.settings.disable_active_migration) paths_.disable_migration();
     if (config.address_validated) paths_.on_handshake_address_validated();
     timers_.handshake = now + config.settings.handshake_timeout;

@@ -20,6 +20,7 @@
 #include "connection/handshake.h"
 #include "connection/packet_builder.h"
 #include "connection/stored_packets.h"
+#include "extensions/ack_frequency.h"
 #include "extensions/datagram_receiver.h"
 #include "extensions/datagram_sender.h"
 #include "observe/counters.h"
@@ -182,6 +183,7 @@ private:
     // Frames that belong to nobody else.
     struct PendingFrames {
         extensions::DatagramSender datagrams;
+        extensions::AckFrequencySender ack_frequency = {};
         std::array<std::uint8_t, kPacketNumberSpaceCount> probes{};  // ack-eliciting packets owed
         bool ping = false;
         bool handshake_done = false;
@@ -197,6 +199,7 @@ private:
     struct Held {
         StoredPackets packets;
         extensions::DatagramReceiver datagrams;
+        extensions::AckFrequencyReceiver ack_frequency = {};
     };
 
     Connection(const ConnectionConfig& config, SharedResources& shared,
@@ -250,6 +253,8 @@ private:
     TransportResult<void> on_frame(const wire::HandshakeDoneFrame& frame, Arrival& arrival);
     Reason reason_behind(std::uint64_t code) const;
     TransportResult<void> on_frame(const wire::DatagramFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::AckFrequencyFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::ImmediateAckFrame& frame, Arrival& arrival);
 
     // ack_effects.cpp
     void apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now);

@@ -232,4 +232,19 @@ TransportResult<void> Connection::on_frame(const wire::DatagramFrame& frame, Arr
     return held_.datagrams.on_datagram(frame);
 }
 
+TransportResult<void> Connection::on_frame(const wire::AckFrequencyFrame& frame, Arrival&) {
+    const auto policy = STOQ_TRY(held_.ack_frequency.on_ack_frequency(frame));
+    if (policy) {
+        tracker(PacketNumberSpace::kApplication)
+            .set_policy(policy->max_ack_delay, policy->threshold, policy->reordering_threshold);
+    }
+    return {};
+}
+
+TransportResult<void> Connection::on_frame(const wire::ImmediateAckFrame&, Arrival&) {
+    STOQ_TRY(held_.ack_frequency.on_immediate_ack());
+    tracker(PacketNumberSpace::kApplication).request_immediate_ack();
+    return {};
+}
+
 }  // namespace stoq::connection

@@ -123,7 +123,14 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
          .max_streams_uni = parameters.initial_max_streams_uni});
     pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
     ids_.local.set_peer_limit(parameters.active_connection_id_limit);
-    recovery_.set_peer_max_ack_delay(std::chrono::milliseconds(parameters.max_ack_delay_ms));
+    const Duration max_ack_delay = std::chrono::milliseconds(parameters.max_ack_delay_ms);
+    recovery_.set_peer_max_ack_delay(max_ack_delay);
+    if (parameters.min_ack_delay_us && config_.settings.ack_frequency) {
+        // Its value is below that of max_ack_delay: the decoder has seen to it.
+        const auto min_ack_delay =
+            std::chrono::microseconds(static_cast<std::int64_t>(*parameters.min_ack_delay_us));
+        pending_.ack_frequency.enable(min_ack_delay, max_ack_delay);
+    }
     const path::MtuOutcome mtu =
         paths_.limit_datagram_size(static_cast<std::size_t>(parameters.max_udp_payload_size));
     if (mtu.changed) on_datagram_size_changed(mtu, now);

@@ -88,8 +88,8 @@ bool Connection::has_application_frames() const {
 
 bool Connection::has_frames_besides_streams() const {
     return pending_.handshake_done || pending_.new_token || ids_.local.has_frames_to_write() ||
-           ids_.remote.has_frames_to_write() ||
-           pending_.datagrams.has_pending() ||
+           ids_.remote.has_frames_to_write() || pending_.datagrams.has_pending() ||
+           pending_.ack_frequency.has_frame_to_write() ||
            handshake_.has_pending(PacketNumberSpace::kApplication);
 }
 
@@ -157,6 +157,12 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
     if (!may_elicit) return;
     handshake_.write_crypto(space, writer);
     if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer, now);
+    // A probe is for an answer now, whatever was asked for before.
+    if (packet.level() == EncryptionLevel::kOneRtt && pending_.probes[index_of(space)] > 0 &&
+        pending_.ack_frequency.enabled() && writer.can_record() &&
+        wire::encode(writer.bytes(), wire::ImmediateAckFrame{})) {
+        writer.record(bare(wire::SentFrameKind::kNone));
+    }
     //= 9002-6.2.4-1
     //= 9002-6.2.4-3
     //= 9002-6.2.4-8
@@ -177,6 +183,9 @@ void Connection::write_application_frames(wire::PayloadWriter& writer, Instant n
     }
     if (ids_.local.has_frames_to_write()) ids_.local.write_new_connection_ids(writer);
     if (ids_.remote.has_frames_to_write()) ids_.remote.write_retire_connection_ids(writer);
+    if (pending_.ack_frequency.has_frame_to_write()) {
+        pending_.ack_frequency.write_ack_frequency(writer);
+    }
     if (pending_.new_token && writer.can_record()) {
         const ByteView token{reinterpret_cast<const std::uint8_t*>(tokens_.to_send.data()),
                              tokens_.to_send.size()};

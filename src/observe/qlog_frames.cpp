@@ -160,6 +160,16 @@ void write(JsonWriter& json, const wire::DatagramFrame& frame) {
     json.field("frame_type", "datagram");
     length(json, frame.data.size());
 }
+void write(JsonWriter& json, const wire::AckFrequencyFrame& frame) {
+    json.field("frame_type", "ack_frequency");
+    json.field("sequence_number", frame.sequence_number);
+    json.field("ack_eliciting_threshold", frame.ack_eliciting_threshold);
+    json.field("requested_max_ack_delay", frame.requested_max_ack_delay);
+    json.field("reordering_threshold", frame.reordering_threshold);
+}
+void write(JsonWriter& json, const wire::ImmediateAckFrame&) {
+    json.field("frame_type", "immediate_ack");
+}
 
 std::optional<wire::PacketType> wire_type_of(PacketType type) {
     switch (type) {

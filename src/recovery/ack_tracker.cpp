@@ -1,6 +1,7 @@
 #include "recovery/ack_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/frame.h"
 #include "wire/frame_encode.h"
@@ -9,9 +10,11 @@ namespace stoq::recovery {
 
 AckTracker::AckTracker(PacketNumberSpace space) : space_(space) {}
 
-void AckTracker::set_policy(Duration max_ack_delay, std::uint32_t threshold) {
+void AckTracker::set_policy(Duration max_ack_delay, std::uint32_t threshold,
+                            std::uint64_t reordering_threshold) {
     max_ack_delay_ = max_ack_delay;
     threshold_ = std::max<std::uint32_t>(threshold, 1);
+    reordering_threshold_ = reordering_threshold;
 }
 
 bool AckTracker::is_duplicate(PacketNumber number) const {
@@ -41,8 +44,12 @@ void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, b
     ack_floor_ = std::min(ack_floor_, value);
     //= 9000-13.4.1-1
     ++ecn_counts_[static_cast<std::size_t>(ecn)];
+    const Ecn ecn_before = std::exchange(last_ecn_, ecn);
     //= 9000-13.2.1-4
     if (!ack_eliciting) return;
+    // With rarer ACKs only the first mark of several is told at once (draft-ietf-quic-ack-frequency
+    // section 6.3).
+    if (threshold_ > 2 && ecn_before == Ecn::kCe) ecn = Ecn::kNotEct;
 
     if (unacknowledged_++ == 0) first_unacknowledged_at_ = now;
     //= 9000-13.2.2-1
@@ -55,10 +62,27 @@ bool AckTracker::asks_for_immediate_ack(std::uint64_t number, Ecn ecn) const {
     if (space_ != PacketNumberSpace::kApplication) return true;
     //= 9000-13.2.1-9
     if (ecn == Ecn::kCe) return true;
+    if (reordering_threshold_ != 1) return is_beyond_reordering_threshold(number);
     if (!largest_ack_eliciting_ || number == *largest_ack_eliciting_ + 1) return false;
     //= 9000-13.2.1-8
     return number < *largest_ack_eliciting_ ||
            !received_.contains(*largest_ack_eliciting_, number + 1);
+}
+
+// Whether the sender can call a packet lost that is missing, or called one lost that came.
+bool AckTracker::is_beyond_reordering_threshold(std::uint64_t number) const {
+    if (reordering_threshold_ == 0) return false;
+    std::uint64_t missing = 0;  // the lowest that no ACK of ours has let the sender call lost
+    if (largest_reported_ && *largest_reported_ >= reordering_threshold_) {
+        missing = *largest_reported_ - reordering_threshold_ + 1;
+        if (number < missing) return true;
+    }
+    for (const Interval& interval : received_.intervals()) {
+        if (interval.begin > missing) break;
+        missing = std::max(missing, interval.end);
+    }
+    const std::uint64_t largest = std::max(largest_ack_eliciting_.value_or(number), number);
+    return missing < largest && largest - missing >= reordering_threshold_;
 }
 
 Instant AckTracker::ack_deadline() const {
@@ -88,6 +112,7 @@ bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
     const std::uint64_t delay = microseconds >> ack_delay_exponent;
     if (wire::encode_ack(writer.bytes(), ranges, delay, reported) == 0) return false;
     writer.record_ack(received_.back().end - 1);
+    largest_reported_ = received_.back().end - 1;
     //= 9000-13.2.1-3
     ack_now_ = false;
     unacknowledged_ = 0;

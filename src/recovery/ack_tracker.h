@@ -25,9 +25,14 @@ public:
 
     explicit AckTracker(PacketNumberSpace space);
 
-    // 1-RTT only. `max_ack_delay` is our own, as advertised to the peer; `threshold` is the number
-    // of ack-eliciting packets that is answered without waiting, at least 1.
-    void set_policy(Duration max_ack_delay, std::uint32_t threshold);
+    // 1-RTT only. `max_ack_delay` is our own, as advertised to the peer or as it asked for;
+    // `threshold` is the number of ack-eliciting packets that is answered without waiting, at least
+    // 1. `reordering_threshold`: how late a packet may be without being answered at once, 0 for any
+    // (draft-ietf-quic-ack-frequency section 6.2).
+    void set_policy(Duration max_ack_delay, std::uint32_t threshold,
+                    std::uint64_t reordering_threshold = 1);
+    // The packet in progress asks for an ACK at once.
+    void request_immediate_ack() { ack_now_ = true; }
 
     // True when the packet was processed before or is too old to tell: drop it. Ask after its
     // protection was removed and before anything in it is processed.
@@ -60,9 +65,13 @@ public:
 
 private:
     bool asks_for_immediate_ack(std::uint64_t number, Ecn ecn) const;
+    bool is_beyond_reordering_threshold(std::uint64_t number) const;
 
     PacketNumberSpace space_;
     std::uint32_t threshold_ = 2;
+    std::uint64_t reordering_threshold_ = 1;
+    std::optional<std::uint64_t> largest_reported_;  // by an ACK of ours
+    Ecn last_ecn_ = Ecn::kNotEct;
     Duration max_ack_delay_ = std::chrono::milliseconds(25);
     IntervalSet received_;
     std::uint64_t floor_ = 0;      // below it every packet is taken for a duplicate

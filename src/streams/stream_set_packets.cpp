@@ -226,7 +226,8 @@ void StreamSet::on_lost(const SentFrame& frame) {
         case SentFrameKind::kPathChallenge:
         case SentFrameKind::kPathResponse:
         case SentFrameKind::kMtuProbe:
-        case SentFrameKind::kDatagram: return;
+        case SentFrameKind::kDatagram:
+        case SentFrameKind::kAckFrequency: return;
     }
 }
 

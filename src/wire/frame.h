@@ -127,12 +127,23 @@ struct DatagramFrame {
     std::size_t encoded_size = 0;  // decoded frames: type, Length and data as they came
 };
 
+// draft-ietf-quic-ack-frequency: how the peer of the sender is to acknowledge.
+struct AckFrequencyFrame {
+    std::uint64_t sequence_number = 0;
+    std::uint64_t ack_eliciting_threshold = 0;  // so many may wait for an ACK
+    std::uint64_t requested_max_ack_delay = 0;  // microseconds
+    std::uint64_t reordering_threshold = 0;     // packets; 0: no ACK because of disorder
+};
+
+struct ImmediateAckFrame {};
+
 using Frame =
     std::variant<PaddingFrame, PingFrame, AckFrame, ResetStreamFrame, StopSendingFrame, CryptoFrame,
                  NewTokenFrame, StreamFrame, MaxDataFrame, MaxStreamDataFrame, MaxStreamsFrame,
                  DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
-                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame>;
+                 PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame,
+                 AckFrequencyFrame, ImmediateAckFrame>;
 
 // Streams of one kind that a connection can ever have (section 4.6).
 inline constexpr std::uint64_t kMaxStreamCount = std::uint64_t{1} << 60;

@@ -185,6 +185,11 @@ Reason decode_body(Fields& fields, std::uint64_t type, Frame& out) {
         case frame_type::kConnectionCloseApplication:
             return decode_connection_close(fields, true, out);
         case frame_type::kHandshakeDone: return accept(fields, out, HandshakeDoneFrame{});
+        case frame_type::kImmediateAck: return accept(fields, out, ImmediateAckFrame{});
+        case frame_type::kAckFrequency:
+            return accept(fields, out,
+                          AckFrequencyFrame{fields.varint(), fields.varint(), fields.varint(),
+                                            fields.varint()});
         case frame_type::kDatagram: return decode_datagram(fields, false, out);
         case frame_type::kDatagramWithLength: return decode_datagram(fields, true, out);
         default: return decode_limit_frame(fields, type, out);

@@ -200,6 +200,16 @@ bool encode(ByteWriter& writer, const DatagramFrame& frame) {
     return encode_with_tail(writer, frame.data, frame_type::kDatagramWithLength, frame.data.size());
 }
 
+bool encode(ByteWriter& writer, const AckFrequencyFrame& frame) {
+    return encode_varints(writer, frame_type::kAckFrequency, frame.sequence_number,
+                          frame.ack_eliciting_threshold, frame.requested_max_ack_delay,
+                          frame.reordering_threshold);
+}
+
+bool encode(ByteWriter& writer, const ImmediateAckFrame&) {
+    return encode_varints(writer, frame_type::kImmediateAck);
+}
+
 bool encode(ByteWriter& writer, const Frame& frame) {
     return std::visit([&writer](const auto& alternative) { return encode(writer, alternative); },
                       frame);

@@ -38,6 +38,8 @@ bool encode(ByteWriter& writer, const ConnectionCloseFrame& frame);
 bool encode(ByteWriter& writer, const HandshakeDoneFrame& frame);
 // With an explicit length.
 bool encode(ByteWriter& writer, const DatagramFrame& frame);
+bool encode(ByteWriter& writer, const AckFrequencyFrame& frame);
+bool encode(ByteWriter& writer, const ImmediateAckFrame& frame);
 bool encode(ByteWriter& writer, const Frame& frame);
 
 // An ACK frame of as many of the highest ranges as fit. `ascending` are half-open intervals of

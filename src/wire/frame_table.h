@@ -38,8 +38,10 @@ inline constexpr std::uint64_t kPathResponse = 0x1b;
 inline constexpr std::uint64_t kConnectionClose = 0x1c;
 inline constexpr std::uint64_t kConnectionCloseApplication = 0x1d;
 inline constexpr std::uint64_t kHandshakeDone = 0x1e;
+inline constexpr std::uint64_t kImmediateAck = 0x1f;
 inline constexpr std::uint64_t kDatagram = 0x30;
 inline constexpr std::uint64_t kDatagramWithLength = 0x31;
+inline constexpr std::uint64_t kAckFrequency = 0xaf;
 }  // namespace frame_type
 
 // The low three bits of a STREAM frame's type.
@@ -105,10 +107,13 @@ inline constexpr std::array kFrameRules{
     FrameRule{0x1c, 0x1c, detail::kI | detail::kH | detail::k0 | detail::k1,     false, true,  false, false, "CONNECTION_CLOSE"},
     FrameRule{0x1d, 0x1d, detail::k0 | detail::k1,                               false, true,  false, false, "CONNECTION_CLOSE"},
     FrameRule{0x1e, 0x1e, detail::k1,                                            true,  true,  false, true,  "HANDSHAKE_DONE"},
+    // min_ack_delay is not remembered, so neither it nor ACK_FREQUENCY goes into 0-RTT packets.
+    FrameRule{0x1f, 0x1f, detail::k1,                                            true,  true,  false, false, "IMMEDIATE_ACK"},
     //= 9000-19.21-3
     //= 9221-5-3
     //= 9221-6-1
     FrameRule{0x30, 0x31, detail::k0 | detail::k1,                               true,  true,  false, false, "DATAGRAM"},
+    FrameRule{0xaf, 0xaf, detail::k1,                                            true,  true,  false, false, "ACK_FREQUENCY"},
 };
 // clang-format on
 

@@ -29,6 +29,7 @@ enum class SentFrameKind : std::uint8_t {
     kPathResponse,   // never sent again
     kMtuProbe,       // value: probed datagram size
     kDatagram,       // never sent again
+    kAckFrequency,   // value: sequence number
 };
 
 // Without default values, so that an array of them costs nothing: create with `SentFrame{...}`.

@@ -14,6 +14,7 @@ using Parameters = TransportParameters;
 constexpr std::uint64_t kStatelessResetTokenId = 0x02;
 constexpr std::uint64_t kPreferredAddressId = 0x0d;
 constexpr std::uint64_t kVersionInformationId = 0x11;
+constexpr std::uint64_t kMinAckDelayId = 0xff04de1b;
 
 // Most parameters are one of three simple kinds; each is a row here.
 struct IntegerRule {
@@ -133,6 +134,12 @@ bool encode_version_information(ByteWriter& writer, const VersionInformation& in
                                [&](std::uint32_t version) { return writer.write(version); });
 }
 
+bool encode_min_ack_delay(ByteWriter& writer, std::uint64_t microseconds) {
+    return encode_varint(writer, kMinAckDelayId) &&
+           encode_varint(writer, varint_length(microseconds)) &&
+           encode_varint(writer, microseconds);
+}
+
 bool encode_connection_ids(ByteWriter& writer, const Parameters& parameters, Role sender) {
     for (const ConnectionIdRule& rule : kConnectionIdRules) {
         const auto& id = parameters.*rule.field;
@@ -245,6 +252,27 @@ Reason decode_version_information(ByteView value, Role sender, Parameters& param
     return Reason::kNone;
 }
 
+Reason decode_min_ack_delay(ByteView value, Parameters& parameters) {
+    ByteReader reader(value);
+    parameters.min_ack_delay_us = decode_varint(reader);
+    return parameters.min_ack_delay_us && reader.empty() ? Reason::kNone : Reason::kBadLength;
+}
+
+// What only all parameters together can tell.
+Reason check_together(const Parameters& parameters) {
+    //= 9000-18.2-5
+    //= 9000-18.2-7
+    if (parameters.preferred_address && parameters.initial_source_connection_id &&
+        parameters.initial_source_connection_id->empty()) {
+        return Reason::kForbiddenParameter;
+    }
+    if (parameters.min_ack_delay_us &&
+        *parameters.min_ack_delay_us > parameters.max_ack_delay_ms * 1000) {
+        return Reason::kBadParameterValue;
+    }
+    return Reason::kNone;
+}
+
 Reason decode_value(std::uint64_t id, ByteView value, Role sender, Parameters& parameters) {
     if (const auto* rule = find_rule(kIntegerRules, id)) {
         return decode_integer(*rule, value, parameters);
@@ -263,6 +291,7 @@ Reason decode_value(std::uint64_t id, ByteView value, Role sender, Parameters& p
     }
     if (id == kPreferredAddressId) return decode_preferred_address(value, parameters);
     if (id == kVersionInformationId) return decode_version_information(value, sender, parameters);
+    if (id == kMinAckDelayId) return decode_min_ack_delay(value, parameters);
     //= 9000-7.4.2-1
     return Reason::kNone;
 }
@@ -288,6 +317,8 @@ bool encode_transport_parameters(ByteWriter& writer, const TransportParameters& 
     const std::size_t start = writer.written();
     if (encode_connection_ids(writer, parameters, sender) && encode_integers(writer, parameters) &&
         encode_flags(writer, parameters) &&
+        (!parameters.min_ack_delay_us ||
+         encode_min_ack_delay(writer, *parameters.min_ack_delay_us)) &&
         (!parameters.version_information ||
          encode_version_information(writer, *parameters.version_information)) &&
         (sender == Role::kClient || encode_server_only(writer, parameters)) &&
@@ -306,13 +337,7 @@ TransportResult<TransportParameters> decode_transport_parameters(ByteView bytes,
     while (reason == Reason::kNone && !reader.empty()) {
         reason = decode_next(reader, sender, seen, parameters);
     }
-    //= 9000-18.2-5
-    //= 9000-18.2-7
-    if (reason == Reason::kNone && parameters.preferred_address &&
-        parameters.initial_source_connection_id &&
-        parameters.initial_source_connection_id->empty()) {
-        reason = Reason::kForbiddenParameter;
-    }
+    if (reason == Reason::kNone) reason = check_together(parameters);
     if (reason == Reason::kNone) return parameters;
     return std::unexpected(
         TransportError{.code = TransportErrorCode::kTransportParameterError, .reason = reason});

@@ -46,16 +46,26 @@ private:
     std::size_t count_ = 0;
 };
 
+// Parameters of extensions.
+struct ExtensionParameters {
+    std::optional<VersionInformation> version_information;  // RFC 9368
+    std::uint64_t max_datagram_frame_size = 0;              // RFC 9221; 0: no DATAGRAM frames
+    bool grease_quic_bit = false;                           // RFC 9287
+    // draft-ietf-quic-ack-frequency, microseconds; absent: no ACK_FREQUENCY frames.
+    std::optional<std::uint64_t> min_ack_delay_us;
+
+    friend bool operator==(const ExtensionParameters&, const ExtensionParameters&) = default;
+};
+
 // Defaults are the values that apply when a parameter is absent.
-struct TransportParameters {
+struct TransportParameters : ExtensionParameters {
     std::optional<ConnectionId> original_destination_connection_id;  // server only
     std::optional<ConnectionId> initial_source_connection_id;
     std::optional<ConnectionId> retry_source_connection_id;    // server only
     std::optional<StatelessResetToken> stateless_reset_token;  // server only
     std::optional<PreferredAddress> preferred_address;         // server only
-    std::optional<VersionInformation> version_information;
-    std::uint64_t max_idle_timeout_ms = 0;       // 0: none
-    std::uint64_t max_udp_payload_size = 65527;  // 1200 or more
+    std::uint64_t max_idle_timeout_ms = 0;                     // 0: none
+    std::uint64_t max_udp_payload_size = 65527;                // 1200 or more
     std::uint64_t initial_max_data = 0;
     std::uint64_t initial_max_stream_data_bidi_local = 0;   // streams that the sender opens
     std::uint64_t initial_max_stream_data_bidi_remote = 0;  // streams that the receiver opens
@@ -65,9 +75,7 @@ struct TransportParameters {
     std::uint64_t ack_delay_exponent = 3;          // at most 20
     std::uint64_t max_ack_delay_ms = 25;           // below 2^14
     std::uint64_t active_connection_id_limit = 2;  // 2 or more
-    std::uint64_t max_datagram_frame_size = 0;     // RFC 9221; 0: no DATAGRAM frames
     bool disable_active_migration = false;
-    bool grease_quic_bit = false;  // RFC 9287
 
     friend bool operator==(const TransportParameters&, const TransportParameters&) = default;
 };

@@ -50,6 +50,47 @@ TEST(Conformance, AckElicitingPacketIsAcknowledgedWithinMaxAckDelay) {
     EXPECT_GE(acks.back().largest.value(), number);
 }
 
+// draft-ietf-quic-ack-frequency sections 4 and 5.
+TEST(Conformance, AcksComeAsSeldomAsThePeerAsks) {
+    Sandbox sandbox(Role::kServer);
+    ASSERT_TRUE(sandbox.ready());
+    send(sandbox, wire::AckFrequencyFrame{0, 20, 20'000, 3});
+    const std::array<std::uint8_t, 1> ping{0x01};
+    // The numbers before the first one of the sandbox are missing: let that lie behind.
+    for (int i = 0; i < 5; ++i) sandbox.send(ping);
+    sandbox.wait(std::chrono::milliseconds(30));
+    sandbox.sent_payloads();
+    for (int i = 0; i < 20; ++i) sandbox.send(ping);
+    EXPECT_TRUE(sandbox.frames_sent<wire::AckFrame>().empty());
+    sandbox.send(ping);
+    EXPECT_EQ(sandbox.frames_sent<wire::AckFrame>().size(), 1u);
+    sandbox.send(ping);
+    EXPECT_TRUE(sandbox.frames_sent<wire::AckFrame>().empty());
+    send(sandbox, wire::ImmediateAckFrame{});
+    EXPECT_EQ(sandbox.frames_sent<wire::AckFrame>().size(), 1u);
+    // An older request does not count.
+    send(sandbox, wire::AckFrequencyFrame{0, 0, 20'000, 3});
+    sandbox.send(ping);
+    EXPECT_TRUE(sandbox.frames_sent<wire::AckFrame>().empty());
+}
+
+TEST(Conformance, AckFrequencyThatWasNotOfferedEndsTheConnection) {
+    Settings settings;
+    settings.ack_frequency = false;
+    for (const bool immediate : {false, true}) {
+        Sandbox sandbox(Role::kServer, settings);
+        ASSERT_TRUE(sandbox.ready());
+        if (immediate) {
+            send(sandbox, wire::ImmediateAckFrame{});
+        } else {
+            send(sandbox, wire::AckFrequencyFrame{0, 20, 20'000, 3});
+        }
+        const auto close = sandbox.close_sent();
+        ASSERT_TRUE(close);
+        EXPECT_EQ(close->code, static_cast<std::uint64_t>(TransportErrorCode::kProtocolViolation));
+    }
+}
+
 //= test 9000-12.3-4
 TEST(Conformance, RepeatedPacketIsDropped) {
     Sandbox sandbox(Role::kServer);

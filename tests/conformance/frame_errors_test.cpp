@@ -208,6 +208,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DatagramThatWasNotOffered", encoded(wire::DatagramFrame{.data = kLongToken}),
              Code::kProtocolViolation},
         Case{"EmptyDatagramThatWasNotOffered", {0x30}, Code::kProtocolViolation},
+        // draft-ietf-quic-ack-frequency section 4.
+        Case{"AckFrequencyWithADelayBelowTheLeast", varints({0xaf, 0, 1, 999, 1}),
+             Code::kProtocolViolation},
+        Case{"AckFrequencyWithADelayThatIsTooLong", varints({0xaf, 0, 1, 16'384'000, 1}),
+             Code::kProtocolViolation},
         Case{"TruncatedStreamFrame", varints({0x0e, 0}), Code::kFrameEncodingError},
         Case{"TruncatedMaxData", {0x10, 0x80}, Code::kFrameEncodingError}),
     [](const testing::TestParamInfo<Case>& each) { return std::string(each.param.name); });

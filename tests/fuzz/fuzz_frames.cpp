@@ -9,6 +9,7 @@
 #include "wire/frame_decode.h"
 #include "wire/frame_encode.h"
 #include "wire/frame_table.h"
+#include "wire/varint.h"
 
 namespace {
 
@@ -69,14 +70,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ByteReader reader(input.rest);
     while (!reader.empty()) {
         const std::size_t before = reader.remaining();
-        const std::uint8_t type = *reader.position();
+        ByteReader type_reader(reader.rest());
+        const auto type = wire::decode_varint(type_reader);
         const auto frame = wire::decode_frame(reader, packet);
         if (!frame) {
             check_error(frame.error());
             return 0;
         }
         require(reader.remaining() < before);
-        require(wire::find_frame_rule(type)->allowed_in(packet));
+        require(type && wire::find_frame_rule(*type)->allowed_in(packet));
         if (const auto* ack = std::get_if<wire::AckFrame>(&*frame)) check_ack(*ack);
         check_round_trip(*frame, before - reader.remaining(), packet);
     }

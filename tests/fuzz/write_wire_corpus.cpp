@@ -46,6 +46,7 @@ constexpr Seed kFrames[] = {
     {"handshake_done", "00 1e"},
     {"datagram", "00 31 03 010203 31 00 30 0405"},
     {"datagram_zero_rtt", "03 30 aabb"},
+    {"ack_frequency", "00 40af 07 05 4e20 03 1f"},
     {"unknown", "00 80abcdef"},
     {"not_minimal", "00 4001"},
 };
@@ -75,6 +76,8 @@ constexpr Seed kParameters[] = {
     {"preferred_address",
      "01 0d 2c c0000201 1151 20010db8000000000000000000000007 01bb 03 c1c2c3"
      "000102030405060708090a0b0c0d0e0f"},
+    {"min_ack_delay", "00 c0000000ff04de1b 02 43e8"},
+    {"min_ack_delay_above_max", "00 c0000000ff04de1b 04 8000ffff"},
     {"version_information", "00 11 0c 00000001 6b3343cf 00000001"},
     {"version_information_alone", "01 11 04 6b3343cf"},
     {"version_information_odd", "01 11 05 00000001 00"},

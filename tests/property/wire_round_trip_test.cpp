@@ -126,7 +126,9 @@ Frame any_frame(std::size_t alternative, Buffer& storage) {
         case 17: return PathResponseFrame{*rc::gen::arbitrary<std::uint64_t>()};
         case 18: return any_close(storage);
         case 19: return HandshakeDoneFrame{};
-        default: return DatagramFrame{.data = storage};
+        case 20: return DatagramFrame{.data = storage};
+        case 21: return AckFrequencyFrame{any_varint(), any_varint(), any_varint(), any_varint()};
+        default: return ImmediateAckFrame{};
     }
 }
 
@@ -368,6 +370,7 @@ TEST(LongHeader, ComesBackAsItWas) {
 
 TransportParameters any_parameters() {
     TransportParameters p;
+    if (*rc::gen::arbitrary<bool>()) p.min_ack_delay_us = *rc::gen::inRange<std::uint64_t>(0, 1000);
     if (*rc::gen::arbitrary<bool>()) {
         p.version_information.emplace();
         p.version_information->chosen = *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX);

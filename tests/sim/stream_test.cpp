@@ -94,5 +94,21 @@ TEST(SimKeys, UpdatesFromBothSidesDoNotDisturbATransfer) {
     EXPECT_EQ(world.server().closed()->kind, CloseKind::kPeerApplication);
 }
 
+// draft-ietf-quic-ack-frequency: a sender with a large window asks for rarer ACKs.
+TEST(SimStream, ABulkTransferIsAcknowledgedMoreSeldomWhereBothSidesAllowIt) {
+    std::array<std::uint64_t, 2> acks{};
+    for (const bool offered : {false, true}) {
+        Scenario scenario = plain_scenario(41, 0);
+        scenario.plan.streams = {{.request = 3'000'000}};
+        scenario.server.ack_frequency = offered;
+        World world(scenario);
+        world.start();
+        ASSERT_TRUE(world.run_transfer()) << world.describe();
+        acks[offered ? 1 : 0] =
+            world.server_host().endpoint().statistics(world.server().connection())->packets_sent;
+    }
+    EXPECT_LT(acks[1] * 3, acks[0] * 2) << acks[1] << " and " << acks[0];
+}
+
 }  // namespace
 }  // namespace stoq::sim

@@ -55,6 +55,10 @@ inline auto fields(const wire::PathResponseFrame& f) { return std::tuple(f.data)
 inline auto fields(const wire::ConnectionCloseFrame& f) { return std::tuple(f.application, f.error_code, f.frame_type, contents(f.reason)); }
 inline auto fields(const wire::HandshakeDoneFrame&) { return std::tuple(); }
 inline auto fields(const wire::DatagramFrame& f) { return std::tuple(contents(f.data)); }
+inline auto fields(const wire::AckFrequencyFrame& f) {
+    return std::tuple(f.sequence_number, f.ack_eliciting_threshold, f.requested_max_ack_delay, f.reordering_threshold);
+}
+inline auto fields(const wire::ImmediateAckFrame&) { return std::tuple(); }
 // clang-format on
 
 inline bool same(const wire::Frame& a, const wire::Frame& b) {
@@ -110,6 +114,8 @@ constexpr std::string_view kNames[] = {
     "CONNECTION_CLOSE",
     "HANDSHAKE_DONE",
     "DATAGRAM",
+    "ACK_FREQUENCY",
+    "IMMEDIATE_ACK",
 };
 static_assert(std::size(kNames) == std::variant_size_v<wire::Frame>);
 

@@ -200,6 +200,8 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
     add(wire::ConnectionCloseFrame{true, 99, 0, {}});
     add(wire::HandshakeDoneFrame{});
     add(wire::DatagramFrame{.data = data});
+    add(wire::AckFrequencyFrame{1, 9, 5000, 3});
+    add(wire::ImmediateAckFrame{});
     add(wire::PaddingFrame{20});
     EXPECT_EQ(frames(), Json::parse(R"([
         {"frame_type":"ping"},
@@ -224,6 +226,8 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
         {"frame_type":"connection_close","error_space":"application","error":"unknown","error_code":99,"reason":""},
         {"frame_type":"handshake_done"},
         {"frame_type":"datagram","raw":{"length":5}},
+        {"frame_type":"ack_frequency","sequence_number":1,"ack_eliciting_threshold":9,"requested_max_ack_delay":5000,"reordering_threshold":3},
+        {"frame_type":"immediate_ack"},
         {"frame_type":"padding","raw":{"payload_length":20}}
     ])"));
 }

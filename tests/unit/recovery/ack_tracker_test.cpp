@@ -83,6 +83,60 @@ TEST(AckTracker, ThresholdCanBeChanged) {
     EXPECT_TRUE(receiver.tracker.ack_now());
 }
 
+// The tables of draft-ietf-quic-ack-frequency section 6.2.1: number received, whether that makes
+// an ACK.
+struct Reordered {
+    std::uint64_t number;
+    bool asks;
+};
+
+void expect_acks(std::uint64_t threshold, std::initializer_list<Reordered> rows) {
+    Receiver receiver;
+    receiver.tracker.set_policy(milliseconds(25), 1000, threshold);
+    for (const Reordered& row : rows) {
+        receiver.receive(row.number);
+        EXPECT_EQ(receiver.tracker.ack_now(), row.asks) << threshold << ": " << row.number;
+        if (row.asks) {
+            EXPECT_TRUE(receiver.write());
+        }
+    }
+}
+
+TEST(AckTracker, WithAReorderingThresholdDisorderIsAnsweredWhenTheSenderCanTellALoss) {
+    expect_acks(3, {{0, false},
+                    {1, false},
+                    {3, false},
+                    {4, false},
+                    {5, true},
+                    {8, false},
+                    {9, true},
+                    {10, true}});
+    expect_acks(5, {{0, false},
+                    {1, false},
+                    {3, false},
+                    {5, false},
+                    {6, false},
+                    {7, true},
+                    {8, false},
+                    {9, true}});
+    // Called lost already: the sender wants to know that it was not.
+    expect_acks(3, {{0, false}, {4, true}, {5, true}, {6, true}, {7, false}, {1, true}});
+    expect_acks(0, {{0, false}, {9, false}, {5, false}, {100, false}});
+}
+
+TEST(AckTracker, WithRarerAcksOnlyTheFirstOfSeveralMarksIsToldAtOnce) {
+    Receiver receiver;
+    receiver.tracker.set_policy(milliseconds(25), 10, 3);
+    receiver.receive(0, true, Ecn::kCe);
+    EXPECT_TRUE(receiver.tracker.ack_now());
+    EXPECT_TRUE(receiver.write());
+    receiver.receive(1, true, Ecn::kCe);
+    EXPECT_FALSE(receiver.tracker.ack_now());
+    receiver.receive(2, true, Ecn::kEct0);
+    receiver.receive(3, true, Ecn::kCe);
+    EXPECT_TRUE(receiver.tracker.ack_now());
+}
+
 //= test 9000-13.2.1-1
 TEST(AckTracker, SinglePacketIsAcknowledgedWithinMaxAckDelay) {
     Receiver receiver;

@@ -46,6 +46,8 @@ constexpr const char* kCanonical[] = {
     "1e",
     "3102aabb",
     "3100",
+    "40af07054e2003",
+    "1f",
 };
 
 Frame decode_one(ByteView bytes) {
