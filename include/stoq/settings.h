@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "stoq/types.h"
 
@@ -94,10 +96,27 @@ struct Settings {
 // When a server asks a client to prove its address by Retry (RFC 9000 section 8.1.2).
 enum class RetryPolicy : std::uint8_t { kNever, kUnderLoad, kAlways };
 
+// Connection IDs that tell a load balancer which server they belong to
+// (draft-ietf-quic-load-balancers-21). All servers behind it, and the load balancer, have the same
+// values but for the server ID.
+struct QuicLbSettings {
+    // Which configuration this is, 0 to 6.
+    std::uint8_t codepoint = 0;
+    // 1 to 15 bytes.
+    std::vector<std::uint8_t> server_id{};
+    // 4 bytes or more; with the server ID 19 at most.
+    std::uint8_t nonce_length = 8;
+    // Encrypts server ID and nonce; without it everybody on the path can tell the server.
+    std::optional<std::array<std::uint8_t, 16>> key{};
+    // The first byte tells the length of the rest, for hardware that needs it.
+    bool encode_length = false;
+};
+
 // Settings of an endpoint: shared by all of its connections.
 struct EndpointSettings {
-    // Length of the connection IDs that we issue, 4 to 20 bytes.
+    // Length of the connection IDs that we issue, 4 to 20 bytes. Random, unless `quic_lb` is set.
     std::uint8_t connection_id_length = 8;
+    std::optional<QuicLbSettings> quic_lb{};
     std::size_t max_connections = 100'000;
     // Server: connections whose client address is not validated, those that failed and have yet to
     // be forgotten included. From half of it on, kUnderLoad answers with Retry; beyond it, Initials

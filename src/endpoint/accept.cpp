@@ -121,7 +121,7 @@ void Endpoint::Implementation::give_token(connection::Connection& connection) {
 
 wire::ConnectionId Endpoint::Implementation::new_connection_id() {
     for (;;) {
-        const wire::ConnectionId id = generator_.generate(shared_.ids.random);
+        const wire::ConnectionId id = generator_->generate(shared_.ids.random);
         if (!table_.find(id)) return id;
     }
 }

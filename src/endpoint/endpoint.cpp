@@ -2,12 +2,16 @@
 #include "stoq/endpoint.h"
 
 #include "endpoint/implementation.h"
+#include "path/quic_lb.h"
 
 namespace stoq {
 
 ApiResult<Endpoint> Endpoint::create(const EndpointSettings& settings, RandomSource& random) {
     if (settings.connection_id_length < path::RandomConnectionIdGenerator::kMinLength ||
         settings.connection_id_length > wire::kMaxConnectionIdLength) {
+        return std::unexpected(ApiError::kInvalidArgument);
+    }
+    if (settings.quic_lb && !path::QuicLbGenerator::is_valid(*settings.quic_lb)) {
         return std::unexpected(ApiError::kInvalidArgument);
     }
     return Endpoint(std::make_unique<Implementation>(settings, random));

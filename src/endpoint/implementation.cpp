@@ -5,6 +5,7 @@
 
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
+#include "path/quic_lb.h"
 
 namespace stoq {
 namespace {
@@ -27,18 +28,26 @@ std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& roo
         root, {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
 }
 
+std::unique_ptr<path::ConnectionIdGenerator> make_generator(const EndpointSettings& settings,
+                                                            RandomSource& random) {
+    if (settings.quic_lb) {
+        return std::make_unique<path::QuicLbGenerator>(*settings.quic_lb, random);
+    }
+    return std::make_unique<path::RandomConnectionIdGenerator>(settings.connection_id_length);
+}
+
 }  // namespace
 
 Endpoint::Implementation::Implementation(const EndpointSettings& settings, RandomSource& random)
     : settings_(settings),
       root_key_(root_key(settings, random)),
       //= 9000-10.3.2-2
-      generator_(settings.connection_id_length),
+      generator_(make_generator(settings, random)),
       reset_key_(derived_key(root_key_, "stateless reset")),
       tokens_(derived_key(root_key_, "address token")),
       admission_(endpoint::make_admission_policy(settings)),
       stream_resources_(settings.receive_budget),
-      shared_{stream_resources_, {generator_, reset_key_, random}},
+      shared_{stream_resources_, {*generator_, reset_key_, random}},
       table_(random),
       replies_(random) {
     // What is kept from here on is derived.

@@ -129,7 +129,7 @@ private:
 
     EndpointSettings settings_;
     std::array<std::uint8_t, 32> root_key_;
-    path::RandomConnectionIdGenerator generator_;
+    std::unique_ptr<path::ConnectionIdGenerator> generator_;
     path::ResetTokenKey reset_key_;
     endpoint::TokenSealer tokens_;
     std::unique_ptr<endpoint::AdmissionPolicy> admission_;

@@ -27,7 +27,7 @@ void Endpoint::Implementation::receive(std::span<ReceivedDatagram> datagrams, In
 
 // Takes the first datagram and those behind it that carry the same connection ID.
 std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> datagrams) {
-    const std::size_t id_length = generator_.length();
+    const std::size_t id_length = generator_->length();
     ReceivedDatagram& first = datagrams.front();
     const auto view = wire::peek_destination_connection_id(first.data, id_length);
     const auto id = view ? wire::ConnectionId::from(*view) : std::nullopt;
@@ -72,7 +72,7 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
     if (!server_) return drop(DropReason::kUnknownConnection, datagram);
     const auto fixed_bit =
         server_->settings.grease_quic_bit ? wire::FixedBit::kMayBeClear : wire::FixedBit::kRequired;
-    auto packet = wire::decode_packet(datagram.data, generator_.length(), fixed_bit);
+    auto packet = wire::decode_packet(datagram.data, generator_->length(), fixed_bit);
     if (!packet) return drop(packet.error(), datagram);
     if (const auto* unknown = std::get_if<wire::UnsupportedVersionPacket>(&*packet)) {
         return negotiate_version(datagram, *unknown);
@@ -106,7 +106,7 @@ void Endpoint::Implementation::negotiate_version(const ReceivedDatagram& datagra
 
 void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram) {
     drop(DropReason::kUnknownConnection, datagram);
-    const auto view = wire::peek_destination_connection_id(datagram.data, generator_.length());
+    const auto view = wire::peek_destination_connection_id(datagram.data, generator_->length());
     if (!view) return;
     //= 9000-10.3-1
     counters_.stateless_resets_sent += replies_.reset(datagram, reset_key_.token_for(*view));

@@ -1,6 +1,7 @@
 // What endpoints do beside transferring: closing, stateless answers, tokens, limits.
 #include <gtest/gtest.h>
 
+#include "path/quic_lb.h"
 #include "sim/scenario.h"
 
 namespace stoq::sim {
@@ -105,6 +106,30 @@ TEST(SimEndpoint, ATokenFromAnEarlierConnectionSparesTheRetry) {
     world.simulation().run_for(seconds(1));
     EXPECT_TRUE(world.client_host().endpoint().info(*second).value().established);
     EXPECT_EQ(world.server_host().endpoint().statistics().retries_sent, retries);
+}
+
+// Every packet of a client carries an ID from which the load balancer reads the server.
+TEST(SimEndpoint, IdsForALoadBalancerCarryTheServerIdFromTheFirstAnswerOn) {
+    Scenario scenario = plain_scenario(13, 20'000);
+    QuicLbSettings lb;
+    lb.codepoint = 2;
+    lb.server_id = {0x12, 0x34};
+    lb.nonce_length = 6;
+    lb.key.emplace().fill(9);
+    scenario.server_endpoint.quic_lb = lb;
+    SeededRandom random(1);
+    path::QuicLbGenerator balancer(lb, random);
+    World world(scenario);
+    std::size_t routed = 0;
+    world.client_host().uplink().add_front(std::make_unique<Tap>([&](InFlight& in) {
+        const ByteView bytes = in.datagram.bytes;
+        if ((bytes[0] & 0x80) != 0) return;
+        EXPECT_EQ(balancer.server_id_of(bytes.subspan(1, balancer.length())), lb.server_id);
+        ++routed;
+    }));
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_GT(routed, 3u);
 }
 
 // Damages one byte of the client's first datagrams, at `place`.
