@@ -109,8 +109,8 @@ void Endpoint::Implementation::begin_again(SlabHandle handle, Entry& entry, std:
     if (made) replace_connection(handle, entry, std::move(*made));
 }
 
-void Endpoint::Implementation::replace_connection(
-    SlabHandle handle, Entry& entry, std::unique_ptr<connection::Connection> made) {
+void Endpoint::Implementation::replace_connection(SlabHandle handle, Entry& entry,
+                                                  std::unique_ptr<connection::Connection> made) {
     // Whoever asked for a stream too early still hears when there can be one.
     for (const auto each : {Directionality::kBidirectional, Directionality::kUnidirectional}) {
         if (entry.connection->streams().wants(each)) (void)made->streams().open(each);

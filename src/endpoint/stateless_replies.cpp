@@ -12,8 +12,6 @@
 #include "wire/stateless_reset.h"
 
 namespace stoq::endpoint {
-namespace {}  // namespace
-
 StatelessReplies::Reply* StatelessReplies::prepare(const ReceivedDatagram& datagram) {
     if (waiting_.size() >= kMaxWaiting) return nullptr;
     Reply& reply = waiting_[waiting_.push_back({})];

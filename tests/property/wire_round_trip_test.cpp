@@ -370,7 +370,6 @@ TEST(LongHeader, ComesBackAsItWas) {
 
 TransportParameters any_parameters() {
     TransportParameters p;
-    if (*rc::gen::arbitrary<bool>()) p.min_ack_delay_us = *rc::gen::inRange<std::uint64_t>(0, 1000);
     if (*rc::gen::arbitrary<bool>()) {
         p.version_information.emplace();
         p.version_information->chosen = *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX);
@@ -407,6 +406,9 @@ TransportParameters any_parameters() {
     p.initial_max_streams_uni = any_stream_count();
     p.ack_delay_exponent = any_varint() % 21;
     p.max_ack_delay_ms = any_varint() % (1 << 14);
+    if (*rc::gen::arbitrary<bool>()) {
+        p.min_ack_delay_us = any_varint() % (p.max_ack_delay_ms * 1000 + 1);
+    }
     p.active_connection_id_limit = std::max<std::uint64_t>(any_varint(), 2);
     p.max_datagram_frame_size = any_varint();
     p.disable_active_migration = *rc::gen::arbitrary<bool>();

@@ -86,7 +86,7 @@ protection::PacketToOpen InitialMeddler::try_to_open(Direction& direction,
 
 std::optional<InitialMeddler::Opened> InitialMeddler::open(Direction& direction, InFlight& in) {
     Buffer copy = in.datagram.bytes;
-    const auto decoded = wire::decode_packet(copy, 8);
+    const auto decoded = wire::decode_packet(copy, 8, wire::FixedBit::kMayBeClear);
     const auto* found = decoded ? std::get_if<wire::ProtectedPacket>(&*decoded) : nullptr;
     if (found == nullptr || found->type != wire::PacketType::kInitial) return std::nullopt;
     protection::PacketToOpen to_open = try_to_open(direction, *found);
