@@ -38,7 +38,7 @@ Settings bulk_settings() {
     // What is in flight waits in the peer's socket buffer and then in both caches: more of it than
     // keeps the peer busy makes everything slower.
     settings.max_congestion_window = 2 << 20;
-    settings.send_buffer_per_stream = 4 << 20;
+    settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream = 4 << 20;
     settings.initial_stream_window = settings.max_stream_window = 8 << 20;
     settings.initial_connection_window = settings.max_connection_window = 8 << 20;
     // One acknowledgement for each batch that was received.

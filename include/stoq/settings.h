@@ -20,16 +20,19 @@ enum class CongestionAlgorithm : std::uint8_t {
 struct Settings {
     // --- Flow control (RFC 9000 section 4) ---
     // Windows start at `initial_*` and grow, while the application keeps up, with the
-    // bandwidth-delay product up to `max_*`.
+    // bandwidth-delay product up to `max_*`. The peer hears of a new limit when half of a window is
+    // used up, so a path is filled by windows of twice its product.
     std::uint64_t initial_stream_window = 1024 * 1024;
-    std::uint64_t max_stream_window = 16 * 1024 * 1024;
+    std::uint64_t max_stream_window = 32 * 1024 * 1024;
     std::uint64_t initial_connection_window = 2 * 1024 * 1024;
-    std::uint64_t max_connection_window = 32 * 1024 * 1024;
+    std::uint64_t max_connection_window = 48 * 1024 * 1024;
     // How many streams the peer may have open at once; raised again as they finish.
     std::uint64_t max_bidirectional_streams = 100;
     std::uint64_t max_unidirectional_streams = 100;
-    // Bytes a stream takes from the application before write() answers 0.
-    std::uint64_t send_buffer_per_stream = 4 * 1024 * 1024;
+    // Bytes a stream takes from the application and the peer has not acknowledged, before write()
+    // answers 0. Grows to twice the congestion window, so that a long path can be filled.
+    std::uint64_t initial_send_buffer_per_stream = 4 * 1024 * 1024;
+    std::uint64_t max_send_buffer_per_stream = 32 * 1024 * 1024;
 
     // --- Time ---
     // Silence after which the connection is forgotten; the smaller of both sides' counts (RFC 9000

@@ -33,6 +33,7 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
     }
     if (outcome.rtt_updated) {
         streams_.on_rtt(recovery_.rtt().smoothed());
+        streams_.on_congestion_window(controller_->window());
         pending_.ack_frequency.update({.window_datagrams = controller_->window() / datagram_size(),
                                        .smoothed_rtt = recovery_.rtt().smoothed()});
     }

@@ -20,7 +20,8 @@ streams::StreamSettings stream_settings(const Settings& settings) {
             .max_connection_window = settings.max_connection_window,
             .max_bidirectional_streams = settings.max_bidirectional_streams,
             .max_unidirectional_streams = settings.max_unidirectional_streams,
-            .send_buffer_per_stream = settings.send_buffer_per_stream};
+            .initial_send_buffer_per_stream = settings.initial_send_buffer_per_stream,
+            .max_send_buffer_per_stream = settings.max_send_buffer_per_stream};
 }
 
 path::PathSettings path_settings(const Settings& settings) {

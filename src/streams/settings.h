@@ -8,14 +8,16 @@ namespace stoq::streams {
 // Sizes in bytes. The initial values are those that we advertise in our transport parameters.
 struct StreamSettings {
     std::uint64_t initial_stream_window = 1024 * 1024;
-    std::uint64_t max_stream_window = 16 * 1024 * 1024;
+    std::uint64_t max_stream_window = 32 * 1024 * 1024;
     std::uint64_t initial_connection_window = 2 * 1024 * 1024;
-    std::uint64_t max_connection_window = 32 * 1024 * 1024;
+    std::uint64_t max_connection_window = 48 * 1024 * 1024;
     // Streams that the peer may have open at once.
     std::uint64_t max_bidirectional_streams = 100;
     std::uint64_t max_unidirectional_streams = 100;
-    // Bytes written and not yet acknowledged, per stream and of all streams together.
-    std::uint64_t send_buffer_per_stream = 4 * 1024 * 1024;
+    // Bytes written and not yet acknowledged: of one stream, which grows with the congestion
+    // window, and of all together, or of one when that has grown beyond it.
+    std::uint64_t initial_send_buffer_per_stream = 4 * 1024 * 1024;
+    std::uint64_t max_send_buffer_per_stream = 32 * 1024 * 1024;
     std::uint64_t send_buffer_per_connection = 16 * 1024 * 1024;
 };
 

@@ -8,7 +8,8 @@ StreamSet::StreamSet(Role role, const StreamSettings& settings, StreamResources&
     : settings_(settings),
       resources_(resources),
       table_(role, settings, resources),
-      window_(settings.initial_connection_window, settings.max_connection_window) {
+      window_(settings.initial_connection_window, settings.max_connection_window),
+      send_buffer_(settings.initial_send_buffer_per_stream) {
     resources_.budget.take(window_.size());
 }
 

@@ -44,6 +44,8 @@ public:
     void on_zero_rtt_rejected();
     // The smoothed round-trip time, for tuning receive windows.
     void on_rtt(Duration smoothed) { rtt_ = smoothed; }
+    // What may be in flight, for tuning send buffers.
+    void on_congestion_window(std::uint64_t bytes);
 
     // --- Frames from the peer (stream_set_frames.cpp) ---
     // Errors are those of RFC 9000 sections 4 and 19. `frame.data` stays borrowed until settle().
@@ -166,6 +168,7 @@ private:
     enum class Needs : std::uint8_t { kNothing, kSending, kReceiving };
     ApiResult<Stream*> find(StreamId id, Needs needs);
     ApiResult<Stream*> find_writable(StreamId id);
+    std::uint64_t send_buffer_of_all() const;
     std::uint64_t room_for(const Stream& stream) const;
     void on_appended(Stream& stream, std::uint64_t bytes);
     void on_released(std::uint64_t bytes);
@@ -195,6 +198,7 @@ private:
     ReceiveWindow window_;             // of the connection
     std::uint64_t received_ = 0;       // sum of the largest offsets of all streams
     std::uint64_t buffered_ = 0;       // to send, of all streams
+    std::uint64_t send_buffer_ = 0;    // room of one stream
     std::array<bool, 2> available_{};  // kStreamsAvailable is to be told
     IntrusiveQueue<Stream, &Stream::notice_link> notices_;
     IntrusiveQueue<Stream, &Stream::borrowed_link> borrowed_;

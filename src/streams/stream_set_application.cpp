@@ -37,12 +37,21 @@ bool StreamSet::wants(Directionality directionality) const {
     return table_.own(directionality).is_wanted();
 }
 
+// Twice the window: one is in flight, and while it is acknowledged the next one is written.
+void StreamSet::on_congestion_window(std::uint64_t bytes) {
+    const std::uint64_t wanted = std::min(2 * bytes, settings_.max_send_buffer_per_stream);
+    send_buffer_ = std::max(send_buffer_, wanted);
+}
+
+std::uint64_t StreamSet::send_buffer_of_all() const {
+    return std::max(settings_.send_buffer_per_connection, send_buffer_);
+}
+
 std::uint64_t StreamSet::room_for(const Stream& stream) const {
     const std::uint64_t own = stream.send.buffered();
-    if (own >= settings_.send_buffer_per_stream) return 0;
-    if (buffered_ >= settings_.send_buffer_per_connection) return 0;
-    return std::min(settings_.send_buffer_per_stream - own,
-                    settings_.send_buffer_per_connection - buffered_);
+    const std::uint64_t all = send_buffer_of_all();
+    if (own >= send_buffer_ || buffered_ >= all) return 0;
+    return std::min(send_buffer_ - own, all - buffered_);
 }
 
 ApiResult<std::size_t> StreamSet::write(StreamId id, ByteView bytes) {
@@ -104,7 +113,7 @@ void StreamSet::abandon_sending(Stream& stream, std::uint64_t buffered_before) {
 }
 
 void StreamSet::on_released(std::uint64_t bytes) {
-    const std::uint64_t enough = settings_.send_buffer_per_connection / 2;
+    const std::uint64_t enough = send_buffer_of_all() / 2;
     const bool was_short = buffered_ > enough;
     buffered_ -= bytes;
     if (!was_short || buffered_ > enough) return;
@@ -118,8 +127,8 @@ void StreamSet::on_released(std::uint64_t bytes) {
 void StreamSet::wake_writer(Stream& stream) {
     // Half of the room, so that an application does not wake for every packet acknowledged.
     if (!writers_.contains(&stream)) return;
-    if (stream.send.buffered() > settings_.send_buffer_per_stream / 2) return;
-    if (buffered_ > settings_.send_buffer_per_connection / 2) return;
+    if (stream.send.buffered() > send_buffer_ / 2) return;
+    if (buffered_ > send_buffer_of_all() / 2) return;
     writers_.erase(&stream);
     notify(stream, StreamNotice::kWritable);
 }

@@ -24,7 +24,8 @@ StreamSettings settings() {
             .max_connection_window = kConnectionWindow,
             .max_bidirectional_streams = kStreams,
             .max_unidirectional_streams = kStreams,
-            .send_buffer_per_stream = kSendBuffer,
+            .initial_send_buffer_per_stream = kSendBuffer,
+            .max_send_buffer_per_stream = kSendBuffer,
             .send_buffer_per_connection = 2 * kSendBuffer};
 }
 

@@ -51,7 +51,7 @@ Settings settings_of(std::uint8_t choice) {
     settings.initial_connection_window = settings.max_connection_window =
         (choice & 2) != 0 ? 8'000 : 262'144;
     settings.max_bidirectional_streams = settings.max_unidirectional_streams = 4;
-    settings.send_buffer_per_stream = 20'000;
+    settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream = 20'000;
     settings.congestion =
         (choice & 4) != 0 ? CongestionAlgorithm::kNewReno : CongestionAlgorithm::kCubic;
     settings.max_datagram_size = (choice & 8) != 0 ? 1'200 : 1'452;

@@ -277,7 +277,8 @@ RC_GTEST_PROP(StreamSetProperty, EverythingArrivesOverALossyLink, (std::uint64_t
     settings.initial_connection_window = 500 + below(random, 40'000);
     settings.max_connection_window = settings.initial_connection_window * 2;
     settings.max_bidirectional_streams = 1 + below(random, 5);
-    settings.send_buffer_per_stream = 1000 + below(random, 20'000);
+    settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream =
+        1000 + below(random, 20'000);
     settings.send_buffer_per_connection = 2000 + below(random, 40'000);
     const std::size_t streams = 1 + below(random, 8);
     LossyExchange exchange(seed, settings);

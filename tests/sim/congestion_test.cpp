@@ -89,6 +89,17 @@ TEST_P(SimCongestion, FollowsARateThatFallsAndRisesTenfold) {
     EXPECT_GT(high.utilisation, 0.75) << describe(high);
 }
 
+// 12.5 MB are in flight on such a path: windows and buffers have to grow with it.
+TEST(SimCubic, FillsALongFastPath) {
+    BulkWorld world({.flows = {{CongestionAlgorithm::kCubic}},
+                     .bits_per_second = 1'000'000'000,
+                     .round_trip = milliseconds(100)});
+    world.run_for(seconds(3));
+    world.restart_counts();
+    world.run_for(seconds(2));
+    EXPECT_GT(world.result().utilisation, 0.8) << describe(world.result());
+}
+
 TEST(SimBbr, KeepsADeepQueueShortWhereCubicFillsIt) {
     BulkScenario scenario{.flows = {{CongestionAlgorithm::kBbr}}, .queue_products = 10};
     const BulkResult bbr = run_bulk(scenario);

@@ -159,7 +159,7 @@ TEST(SimPath, AShortPathIsNotFilledBeyondWhatASocketHolds) {
     for (Settings* settings : {&scenario.client, &scenario.server}) {
         settings->initial_stream_window = settings->max_stream_window = 64 << 20;
         settings->initial_connection_window = settings->max_connection_window = 64 << 20;
-        settings->send_buffer_per_stream = 16 << 20;
+        settings->initial_send_buffer_per_stream = 16 << 20;
     }
     World world(scenario);
     world.start();

@@ -73,7 +73,8 @@ Settings draw_settings(SeededRandom& random) {
     if (one_in(random, 3)) settings.max_bidirectional_streams = draw(random, 1, 8);
     if (one_in(random, 3)) settings.max_unidirectional_streams = draw(random, 1, 8);
     if (one_in(random, 3)) {
-        settings.send_buffer_per_stream = draw_logarithmic(random, 2'000, 1e6);
+        settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream =
+            draw_logarithmic(random, 2'000, 1e6);
     }
     settings.congestion = static_cast<CongestionAlgorithm>(draw(random, 0, 2));
     settings.pacing = !one_in(random, 3);

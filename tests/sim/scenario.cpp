@@ -49,8 +49,8 @@ void print(std::ostream& out, const char* name, const Settings& settings) {
         << "/" << settings.max_unidirectional_streams << ", "
         << congestion::make_controller(settings.congestion, {})->name()
         << (settings.pacing ? ", paced" : "") << (settings.ecn ? ", ecn" : "") << ", send buffer "
-        << settings.send_buffer_per_stream << ", datagrams " << settings.initial_datagram_size
-        << "-" << settings.max_datagram_size;
+        << settings.initial_send_buffer_per_stream << ", datagrams "
+        << settings.initial_datagram_size << "-" << settings.max_datagram_size;
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST(SimStreams, AReaderThatRestsHoldsUpTheWriterAndLosesNothing) {
     scenario.plan.max_pause = std::chrono::milliseconds(400);
     for (Settings* settings : {&scenario.client, &scenario.server}) {
         settings->initial_stream_window = settings->max_stream_window = 20'000;
-        settings->send_buffer_per_stream = 30'000;
+        settings->initial_send_buffer_per_stream = settings->max_send_buffer_per_stream = 30'000;
     }
     EXPECT_EQ(check(scenario), "");
 }

@@ -19,7 +19,7 @@ Settings full_windows() {
     Settings settings;
     settings.max_stream_window = settings.initial_stream_window = 1 << 20;
     settings.max_connection_window = settings.initial_connection_window = 1 << 20;
-    settings.send_buffer_per_stream = 1 << 20;
+    settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream = 1 << 20;
     return settings;
 }
 

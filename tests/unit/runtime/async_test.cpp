@@ -94,7 +94,7 @@ Task<> exchange(AsyncRuntime& runtime, ConnectConfig config, std::vector<std::ui
 
 TEST_F(AsyncTest, EchoesAMegabyteThroughSmallSendBuffers) {
     Settings small;
-    small.send_buffer_per_stream = 20'000;
+    small.initial_send_buffer_per_stream = small.max_send_buffer_per_stream = 20'000;
     listen(serve_echo, small);
     std::vector<std::uint8_t> bytes(1'000'000);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 / 3);

@@ -15,7 +15,7 @@ constexpr auto kOne = Directionality::kUnidirectional;
 
 StreamSettings small_buffers() {
     StreamSettings settings;
-    settings.send_buffer_per_stream = 1000;
+    settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream = 1000;
     settings.send_buffer_per_connection = 1500;
     return settings;
 }
@@ -50,6 +50,29 @@ TEST(StreamSetApplication, RecordOfAConnectionThatEndedWithWorkToDoSendsInTheNex
     EXPECT_EQ(writer.records().size(), 1u);
     EXPECT_TRUE(next.write_stream_frames(writer));
     EXPECT_EQ(writer.records().size(), 2u);
+}
+
+TEST(StreamSetApplication, SendBufferGrowsWithTheCongestionWindowUpToItsLimit) {
+    StreamSettings settings = small_buffers();
+    settings.max_send_buffer_per_stream = 4000;
+    StreamResources resources(1 << 20);
+    StreamSet set(Role::kClient, settings, resources);
+    set.set_peer_limits({.max_data = 0,
+                         .max_stream_data_bidi_local = 0,
+                         .max_stream_data_bidi_remote = 0,
+                         .max_stream_data_uni = 0,
+                         .max_streams_bidi = 1,
+                         .max_streams_uni = 0});
+    const StreamId id = *set.open(kBoth);
+    EXPECT_EQ(*set.write(id, pattern(0, 5000)), 1000u);
+    set.on_congestion_window(400);  // the buffer is larger than twice that
+    EXPECT_EQ(*set.write(id, pattern(1000, 5000)), 0u);
+    set.on_congestion_window(1200);
+    EXPECT_EQ(*set.write(id, pattern(1000, 5000)), 1400u);
+    set.on_congestion_window(10'000);
+    EXPECT_EQ(*set.write(id, pattern(2400, 5000)), 1600u);
+    set.on_congestion_window(400);  // it does not shrink: what is in it was taken
+    EXPECT_EQ(*set.write(id, pattern(4000, 5000)), 0u);
 }
 
 TEST(StreamSetApplication, RequestAndResponse) {
