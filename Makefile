@@ -13,6 +13,7 @@ help:
 	@echo 'make demo           a file crosses a STOQ connection, verified by hash, with its speed'
 	@echo 'make test           build everything and run all tests'
 	@echo 'make bench          the benchmarks'
+	@echo 'make congestion     congestion controllers in the simulator; writes docs/congestion/'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
 	@echo 'make interop-falcon keys, signatures and certificates of Falcon, with implementations that others wrote'
@@ -58,6 +59,13 @@ bench:
 	$(configure)
 	$(build) --target bench/all bin/stoq
 	bench/run $(BUILD)
+
+.PHONY: congestion
+congestion:
+	$(SETUP) test
+	$(configure)
+	$(build) --target sweep
+	bench/congestion/report $(BUILD)
 
 .PHONY: race
 race:
