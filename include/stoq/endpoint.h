@@ -25,6 +25,7 @@
 #include "stoq/error.h"
 #include "stoq/event.h"
 #include "stoq/identity.h"
+#include "stoq/path_memory.h"
 #include "stoq/random.h"
 #include "stoq/settings.h"
 #include "stoq/shared_bytes.h"
@@ -54,6 +55,11 @@ struct ClientConfig {
     // A token of a NEW_TOKEN frame from an earlier connection of the same version to the same
     // server, or empty.
     std::string token{};
+    // What Endpoint::path_memory() said of an earlier connection over the same path: from the same
+    // local network to the same server, not longer ago than hours. With much to send, the
+    // connection then jumps to half of that window after a round trip (careful resume, RFC 9959).
+    // A server keeps its own memory in the token.
+    std::optional<PathMemory> path_memory{};
 };
 
 // What is known about a connection. Strings are empty until the handshake has told them.
@@ -202,6 +208,9 @@ public:
     // The newest address validation token that the server sent, for a later connection; empty when
     // there is none.
     ApiResult<std::string> address_token(ConnectionHandle connection) const;
+    // What the connection has learned of its path, for ClientConfig::path_memory of a later one;
+    // nothing when the window has not grown to four times the first one.
+    ApiResult<std::optional<PathMemory>> path_memory(ConnectionHandle connection) const;
 
     // --- Streams ---
 

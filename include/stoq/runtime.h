@@ -28,6 +28,7 @@
 #include "stoq/error.h"
 #include "stoq/event.h"
 #include "stoq/identity.h"
+#include "stoq/path_memory.h"
 #include "stoq/settings.h"
 #include "stoq/types.h"
 
@@ -100,6 +101,8 @@ struct ConnectConfig {
     Settings settings{};
     // An address token of an earlier connection (Endpoint::address_token), or empty.
     std::string token{};
+    // What an earlier connection learned of the path (ClientConfig::path_memory).
+    std::optional<PathMemory> path_memory{};
 };
 
 // What the sockets are granted and have done, all together.

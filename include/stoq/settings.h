@@ -60,6 +60,8 @@ struct Settings {
     // Besides, no more is in flight than 160 Gbit/s need for the shortest round trip, or 2 MB: what
     // is more would wait in the peer's socket buffer.
     std::uint64_t max_congestion_window = 64 * 1024 * 1024;
+    // Uses what an earlier connection learned of the path (RFC 9959), when there is a memory of it.
+    bool careful_resume = true;
     bool pacing = true;
     bool ecn = true;
 

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 
+#include "stoq/path_memory.h"
 #include "stoq/settings.h"
 #include "stoq/types.h"
 
@@ -75,6 +77,9 @@ public:
     virtual void on_spurious_loss(Instant now, std::uint32_t packets, Instant latest_sent_time) = 0;
     virtual void on_datagram_size_changed(std::uint32_t max_datagram_size) = 0;
     virtual void set_max_window(std::uint64_t bytes) = 0;
+    // Goes on from this window, which careful resume has found. `slow_start_threshold` may be
+    // kNoWindowLimit.
+    virtual void enter_window(std::uint64_t window, std::uint64_t slow_start_threshold) = 0;
     // As new: another path, or a Retry.
     virtual void reset() = 0;
 
@@ -88,7 +93,14 @@ public:
     virtual std::string_view name() const = 0;
 };
 
+// With a memory of the path, behind careful resume.
 std::unique_ptr<Controller> make_controller(CongestionAlgorithm algorithm,
-                                            const ControllerSettings& settings);
+                                            const ControllerSettings& settings,
+                                            const std::optional<PathMemory>& memory = {});
+
+// What is worth remembering of a path whose window has grown to `window`; nothing when that is not
+// much more than what every connection begins with.
+std::optional<PathMemory> path_memory(std::uint64_t window, Duration min_rtt,
+                                      const ControllerSettings& settings);
 
 }  // namespace stoq::congestion

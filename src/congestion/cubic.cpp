@@ -173,4 +173,14 @@ void Cubic::on_datagram_size_changed(std::uint32_t max_datagram_size) {
     curve_.window = std::max(curve_.window, least_window());
 }
 
+void Cubic::enter_window(std::uint64_t window, std::uint64_t slow_start_threshold) {
+    curve_ = {};
+    curve_.window = curve_.prior_window = curve_.max_window = static_cast<double>(window);
+    curve_.slow_start_threshold = slow_start_threshold == kNoWindowLimit
+                                      ? kInfinite
+                                      : static_cast<double>(slow_start_threshold);
+    undo_ = curve_;
+    if (slow_start_threshold == kNoWindowLimit) hystart_.reset();
+}
+
 }  // namespace stoq::congestion

@@ -102,4 +102,11 @@ void NewReno::on_datagram_size_changed(std::uint32_t max_datagram_size) {
     window_ = std::max(window_, minimum_window(max_datagram_size));
 }
 
+void NewReno::enter_window(std::uint64_t window, std::uint64_t slow_start_threshold) {
+    window_ = undo_window_ = window;
+    slow_start_threshold_ = undo_threshold_ = slow_start_threshold;
+    acked_in_avoidance_ = 0;
+    if (slow_start_threshold == kNoWindowLimit) hystart_.reset();
+}
+
 }  // namespace stoq::congestion

@@ -18,6 +18,7 @@ public:
     void on_spurious_loss(Instant now, std::uint32_t packets, Instant latest_sent_time) override;
     void on_datagram_size_changed(std::uint32_t max_datagram_size) override;
     void set_max_window(std::uint64_t bytes) override { settings_.max_window = bytes; }
+    void enter_window(std::uint64_t window, std::uint64_t slow_start_threshold) override;
     void reset() override;
 
     std::uint64_t window() const override;

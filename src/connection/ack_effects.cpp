@@ -34,11 +34,23 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
     if (outcome.rtt_updated) {
         streams_.on_rtt(recovery_.rtt().smoothed());
         streams_.on_congestion_window(controller_->window());
+        remember_path();
         pending_.ack_frequency.update({.window_datagrams = controller_->window() / datagram_size(),
                                        .smoothed_rtt = recovery_.rtt().smoothed()});
     }
     update_pacer(now);
     emit_metrics(now);
+}
+
+// The token that the client comes back with tells what this connection has learned. A new one is
+// worth its bytes when the window has doubled.
+void Connection::remember_path() {
+    if (config_.role == Role::kClient || !status_.confirmed) return;
+    if (controller_->window() < 2 * status_.remembered_window) return;
+    const auto memory = path_memory();
+    if (!memory) return;
+    status_.remembered_window = memory->congestion_window;
+    status_.wants_token = true;
 }
 
 void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now) {

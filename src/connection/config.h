@@ -8,6 +8,7 @@
 #include "observe/event_sink.h"
 #include "path/local_connection_ids.h"
 #include "path/path_state.h"
+#include "stoq/path_memory.h"
 #include "stoq/settings.h"
 #include "streams/stream_set.h"
 #include "tls/context.h"
@@ -48,6 +49,8 @@ struct ConnectionConfig {
     bool address_validated = false;
     // Client: goes into every Initial.
     std::string token;
+    // What an earlier connection knew of the path.
+    std::optional<PathMemory> path_memory;
 
     std::shared_ptr<const tls::Context> tls;
     std::string server_name;  // client

@@ -30,13 +30,17 @@ path::PathSettings path_settings(const Settings& settings) {
             .ecn = settings.ecn};
 }
 
-std::unique_ptr<congestion::Controller> controller_for(const Settings& settings,
+congestion::ControllerSettings controller_settings(const Settings& settings, std::uint64_t seed) {
+    return {.max_datagram_size = settings.initial_datagram_size,
+            .initial_window_datagrams = settings.initial_congestion_window,
+            .max_window = settings.max_congestion_window,
+            .seed = seed};
+}
+
+std::unique_ptr<congestion::Controller> controller_for(const ConnectionConfig& config,
                                                        std::uint64_t seed) {
     return congestion::make_controller(
-        settings.congestion, {.max_datagram_size = settings.initial_datagram_size,
-                              .initial_window_datagrams = settings.initial_congestion_window,
-                              .max_window = settings.max_congestion_window,
-                              .seed = seed});
+        config.settings.congestion, controller_settings(config.settings, seed), config.path_memory);
 }
 
 // Nobody may make us acknowledge sooner than what a timer is good for.
@@ -122,6 +126,11 @@ std::vector<std::uint8_t> answer_to(ByteView client, LocalParameters local,
 
 }  // namespace
 
+std::optional<PathMemory> Connection::path_memory() const {
+    return congestion::path_memory(controller_->window(), recovery_.rtt().min(),
+                                   controller_settings(config_.settings, 0));
+}
+
 ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig& config,
                                                           SharedResources& shared, Instant now) {
     const LocalParameters local = make_local_parameters(config, shared);
@@ -152,7 +161,7 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
                 recovery::AckTracker(PacketNumberSpace::kHandshake),
                 recovery::AckTracker(PacketNumberSpace::kApplication)},
       recovery_({.role = config.role, .initial_rtt = config.settings.initial_rtt}),
-      controller_(controller_for(config.settings, shared.ids.random.next_uint64())),
+      controller_(controller_for(config, shared.ids.random.next_uint64())),
       pacer_(config.settings.initial_datagram_size),
       streams_(config.role, stream_settings(config.settings), shared.streams),
       ids_{path::LocalConnectionIds(config.source_id),

@@ -123,6 +123,8 @@ public:
     //= 9000-8.1.3-3
     //= 9000-8.1.3-12
     const std::string& address_token() const { return tokens_.received; }
+    // Of the path in use, for a later connection; nothing when there is nothing worth it.
+    std::optional<PathMemory> path_memory() const;
     // The peer's transport parameters, once known.
     const std::optional<wire::TransportParameters>& peer_parameters() const {
         return peer_parameters_;
@@ -170,6 +172,7 @@ private:
         bool peer_packet_processed = false;  // client: anything from the server
         bool retried = false;                // client: a Retry was accepted
         bool wants_token = false;
+        std::uint64_t remembered_window = 0;  // server: that the newest token tells of
         bool tell_established = false;
         std::uint32_t reset_tokens_version = 0;
         // Which of its paths recovery means: a new number each time that congestion state starts
@@ -261,6 +264,7 @@ private:
     void apply(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now);
     void on_frame_acked(const wire::SentFrame& frame, PacketNumberSpace space, Instant now);
     void on_frame_lost(const wire::SentFrame& frame, Instant now);
+    void remember_path();
     void on_datagram_size_changed(const path::MtuOutcome& outcome, Instant now);
     void on_ecn_feedback(const wire::AckFrame& frame, const recovery::AckOutcome& outcome,
                          PacketNumberSpace space, Instant now);

@@ -78,6 +78,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
         made.retry_source_id = token->retry_source_id;
     }
     made.address_validated = token.has_value();
+    if (token && made.settings.careful_resume) made.path_memory = token->path_memory;
     made.tls = server_->tls;
     made.sink = sink_;
     auto connection = connection::Connection::create(made, shared_, now_);
@@ -116,6 +117,7 @@ void Endpoint::Implementation::give_token(connection::Connection& connection) {
     token.version = connection.version();
     token.remote = connection.addresses().remote;
     token.expires = now_ + settings_.new_token_lifetime;
+    token.path_memory = connection.path_memory();
     connection.send_new_token(tokens_.seal(token, shared_.ids.random));
 }
 

@@ -10,10 +10,12 @@
 namespace stoq::endpoint {
 namespace {
 
-// kind | nonce | sealed { version | expiry | family | port | address | two connection IDs } | tag
+// kind | nonce | sealed { version | expiry | family | port | address | congestion window | round
+// trip | two connection IDs } | tag
 constexpr std::size_t kKindLength = 1;
 constexpr std::size_t kPlaintextOffset = kKindLength + crypto::kNonceSize;
-constexpr std::size_t kMaxPlaintext = 4 + 8 + 1 + 2 + 16 + 2 * (1 + wire::kMaxConnectionIdLength);
+constexpr std::size_t kMaxPlaintext =
+    4 + 8 + 1 + 2 + 16 + 8 + 8 + 2 * (1 + wire::kMaxConnectionIdLength);
 constexpr auto kSuite = crypto::CipherSuite::kAes256GcmSha384;
 
 bool write_id(ByteWriter& writer, const wire::ConnectionId& id) {
@@ -43,6 +45,12 @@ std::optional<AddressToken> decode(ByteView plaintext, TokenKind kind) {
     token.remote.family = static_cast<Address::Family>(*family);
     token.remote.port = *port;
     std::copy(ip->begin(), ip->end(), token.remote.ip.begin());
+    const auto window = reader.read<std::uint64_t>();
+    const auto round_trip = reader.read<std::uint64_t>();
+    if (!window || !round_trip) return std::nullopt;
+    if (*window > 0) {
+        token.path_memory = {*window, Duration(static_cast<std::int64_t>(*round_trip))};
+    }
     const auto original = read_id(reader);
     const auto retry = read_id(reader);
     if (!original || !retry) return std::nullopt;
@@ -79,9 +87,12 @@ std::string TokenSealer::seal(const AddressToken& token, RandomSource& random) {
     random.fill(nonce);
     ByteWriter writer(Bytes(bytes).subspan(kPlaintextOffset, kMaxPlaintext));
     const auto expires = static_cast<std::uint64_t>(token.expires.time_since_epoch().count());
+    const PathMemory memory = token.path_memory.value_or(PathMemory{});
     const bool fits = writer.write(token.version) && writer.write(expires) &&
                       writer.write(static_cast<std::uint8_t>(token.remote.family)) &&
                       writer.write(token.remote.port) && writer.write_bytes(token.remote.ip) &&
+                      writer.write(memory.congestion_window) &&
+                      writer.write(static_cast<std::uint64_t>(memory.round_trip.count())) &&
                       write_id(writer, token.original_destination_id) &&
                       write_id(writer, token.retry_source_id);
     STOQ_CHECK(fits);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "crypto/aead.h"
+#include "stoq/path_memory.h"
 #include "stoq/random.h"
 #include "wire/connection_id.h"
 
@@ -23,6 +24,8 @@ struct AddressToken {
     std::uint32_t version = 0;
     Address remote;
     Instant expires;
+    // NEW_TOKEN only: what the connection had learned of the path (RFC 9959).
+    std::optional<PathMemory> path_memory;
     // Retry only: what the transport parameters have to name again.
     wire::ConnectionId original_destination_id;
     wire::ConnectionId retry_source_id;

@@ -43,6 +43,7 @@ ApiResult<std::unique_ptr<connection::Connection>> Endpoint::Implementation::mak
     made.original_destination_id = new_destination_id();
     made.initial_destination_id = made.remote_id = made.original_destination_id;
     made.token = config.token;
+    if (config.settings.careful_resume) made.path_memory = config.path_memory;
     made.tls = std::move(tls);
     made.server_name = config.server_name;
     made.sink = sink_;

@@ -93,6 +93,11 @@ ApiResult<std::string> Endpoint::address_token(ConnectionHandle connection) cons
     return found->address_token();
 }
 
+ApiResult<std::optional<PathMemory>> Endpoint::path_memory(ConnectionHandle connection) const {
+    const auto* found = STOQ_TRY(implementation_->find(connection));
+    return found->path_memory();
+}
+
 ApiResult<StreamId> Endpoint::open_stream(ConnectionHandle connection,
                                           Directionality directionality) {
     auto* found = STOQ_TRY(implementation_->find_open(connection));

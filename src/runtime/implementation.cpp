@@ -142,7 +142,8 @@ RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectCo
                               .server_name = name_of(config, remote),
                               .credentials = config.credentials,
                               .settings = config.settings,
-                              .token = config.token};
+                              .token = config.token,
+                              .path_memory = config.path_memory};
     const auto handle = endpoint_->connect(client, io::now());
     if (!handle) {
         const std::string text = "cannot connect to " + to_string(remote);

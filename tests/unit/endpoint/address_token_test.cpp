@@ -47,6 +47,16 @@ protected:
     SeededRandom random_{1};
 };
 
+TEST_F(AddressTokens, OpenedTokenRemembersThePath) {
+    AddressToken token = token_for(TokenKind::kNewToken, home_);
+    EXPECT_FALSE(sealer_.open(bytes_of(sealer_.seal(token, random_)), home_, kStart)->path_memory);
+    token.path_memory = {1'234'567, std::chrono::microseconds(4321)};
+    const auto opened = sealer_.open(bytes_of(sealer_.seal(token, random_)), home_, kStart);
+    ASSERT_TRUE(opened && opened->path_memory);
+    EXPECT_EQ(opened->path_memory->congestion_window, 1'234'567u);
+    EXPECT_EQ(opened->path_memory->round_trip, std::chrono::microseconds(4321));
+}
+
 TEST_F(AddressTokens, OpenedTokenHasWhatWasSealed) {
     for (const Address& remote : {home_, home6_}) {
         const AddressToken token = token_for(TokenKind::kRetry, remote);
