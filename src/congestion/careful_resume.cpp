@@ -51,9 +51,8 @@ void CarefulResume::on_acknowledged(const AckEvent& event) {
 void CarefulResume::reconnoitre(const AckEvent& event) {
     acked_ += event.acked_bytes;
     const Duration rtt = event.latest_rtt;
-    const bool other_path = rtt != Duration::zero() &&
-                            (rtt < memory_.round_trip / kShorterPath ||
-                             rtt > memory_.round_trip * kLongerPath);
+    const bool other_path = rtt != Duration::zero() && (rtt < memory_.round_trip / kShorterPath ||
+                                                        rtt > memory_.round_trip * kLongerPath);
     const std::uint64_t jump = memory_.congestion_window / kJumpDivisor;
     if (other_path || inner_->window() >= jump) {
         phase_ = Phase::kNormal;

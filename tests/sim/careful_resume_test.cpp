@@ -39,11 +39,9 @@ Outcome transfer(const Scenario& scenario, const std::string& token) {
     EXPECT_EQ(world.failure(), "");
     server = world.server().connection();
     Outcome outcome;
-    outcome.seconds =
-        std::chrono::duration<double>(world.simulation().now() - begun).count();
+    outcome.seconds = std::chrono::duration<double>(world.simulation().now() - begun).count();
     world.simulation().run_for(seconds(1));
-    outcome.token =
-        world.client_host().endpoint().address_token(world.client_connection()).value();
+    outcome.token = world.client_host().endpoint().address_token(world.client_connection()).value();
     outcome.lost = world.server_host().endpoint().statistics(server).value().packets_lost;
     outcome.memory = world.server_host().endpoint().path_memory(server).value();
     return outcome;

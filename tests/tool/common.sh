@@ -40,6 +40,7 @@ bytes() {
 start_server() {
     local name=$1
     shift
+    : > "$work/$name.out"
     "$stoq" "$@" --listen "${listen:-127.0.0.1:0}" > "$work/$name.out" 2> "$work/$name.err" &
     servers+=($!)
     address=''

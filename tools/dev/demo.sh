@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A file of a gibibyte crosses a STOQ connection over loopback: the server's key is pinned, the
-# program verifies the hash, and sha256sum verifies it once more. Usage: demo.sh [build directory]
+# A file of a gibibyte crosses a STOQ connection over loopback, signed with Falcon-1024 and keyed with
+# X25519MLKEM768: the server's key is pinned, the program verifies the hash, and sha256sum verifies it
+# once more. Anything else negotiated is a failure. Usage: demo.sh [build directory]
 # STOQ_DEMO_BYTES: the size of the file (default 1073741824).
 set -euo pipefail
 
@@ -70,4 +71,13 @@ if [[ $arrived != "$wanted" ]]; then
     exit 1
 fi
 echo "the same: $arrived"
-tail -n 1 "$work/get.txt"
+
+# What the client's connection says was negotiated.
+result="$(tail -n 1 "$work/get.txt")"
+for wanted in group=X25519MLKEM768 signature=falcon1024; do
+    if [[ " $result " != *" $wanted "* ]]; then
+        echo "demo: this was not negotiated: $wanted: $result" >&2
+        exit 1
+    fi
+done
+echo "$result"

@@ -10,7 +10,6 @@
 
 #include "interrupt.h"
 #include "io/socket_address.h"
-#include "key_log.h"
 #include "unique_fd.h"
 
 namespace stoq::tool {
@@ -19,20 +18,18 @@ namespace {
 // No answer and a refusal of our own system: do not wait for the whole handshake timeout.
 constexpr Duration kLocalRefusalCheck = std::chrono::milliseconds(1500);
 constexpr Duration kCloseLimit = std::chrono::milliseconds(500);
-constexpr std::uint64_t kAlertNoApplicationProtocol = 0x178;
 
-std::optional<Trust> trust_of(const ClientOptions& options) {
-    if (options.insecure) {
-        fmt::print(stderr,
-                   "stoq: WARNING: --insecure: whoever answers is believed to be the server\n");
-        return Trust::insecure();
-    }
-    if (options.pin.empty() && options.ca_file.empty()) return std::nullopt;
-    const auto trust =
-        options.pin.empty() ? Trust::ca_file(options.ca_file) : Trust::fingerprint(options.pin);
-    if (trust) return *trust;
-    throw Failure(options.pin.empty() ? ExitCode::kLocalFile : ExitCode::kUsage,
-                  trust.error().message());
+// RFC 8446 section 6.2, as codes of CONNECTION_CLOSE (RFC 9001 section 4.8).
+constexpr std::uint64_t kAlerts = 0x100;
+constexpr std::uint64_t kAlertBadCertificate = kAlerts + 42;
+constexpr std::uint64_t kAlertAccessDenied = kAlerts + 49;  // those between are of the same kind
+constexpr std::uint64_t kAlertCertificateRequired = kAlerts + 116;
+constexpr std::uint64_t kAlertNoApplicationProtocol = kAlerts + 120;
+
+std::optional<Trust> server_trust(const ClientOptions& options) {
+    if (!options.insecure) return trust_of(options.pin, options.ca_file);
+    fmt::print(stderr, "stoq: WARNING: --insecure: whoever answers is believed to be the server\n");
+    return Trust::insecure();
 }
 
 std::string_view describe(CertificateProblem problem) {
@@ -49,6 +46,13 @@ std::string_view describe(CertificateProblem problem) {
         case CertificateProblem::kMissing: return "there is none";
         default: return "it could not be verified";
     }
+}
+
+// A server that has something against our identity; empty: it is something else.
+std::string_view describe_refusal(std::uint64_t code) {
+    if (code == kAlertCertificateRequired) return "it asks who we are (use --identity)";
+    const bool refused = code >= kAlertBadCertificate && code <= kAlertAccessDenied;
+    return refused ? "it does not accept who we are (--identity)" : "";
 }
 
 // Whether this machine has a route at all; no packet is sent.
@@ -93,27 +97,33 @@ void add_client_options(CLI::App& command, ClientOptions& options) {
         .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
         ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
         ->capture_default_str();
-    command.add_option("--groups", options.groups, "key exchange groups, in OpenSSL's notation")
-        ->capture_default_str();
+    add_identity_options(command, options.identity, /*server=*/false);
 }
 
 CongestionAlgorithm congestion_of(const std::string& name) {
     if (name == "bbr") return CongestionAlgorithm::kBbr;
-    if (name == "bbr") return CongestionAlgorithm::kBbr;
     return name == "newreno" ? CongestionAlgorithm::kNewReno : CongestionAlgorithm::kCubic;
 }
 
-std::string word(const std::string& text) {
-    return text.empty() ? "none" : text;
+std::string negotiated(const ConnectionInfo& info) {
+    const auto word = [](std::string text) {
+        std::erase(text, ' ');
+        return text.empty() ? std::string("none") : text;
+    };
+    return fmt::format("group={} signature={} cipher={} chain={} client_signature={}",
+                       word(info.key_exchange_group), word(info.signature), word(info.cipher_suite),
+                       word(info.peer_chain), word(info.client_signature));
 }
 
 ClientSession::ClientSession(const ClientOptions& options, const Authority& authority,
                              std::string_view alpn)
-    : options_(options), authority_(authority) {
-    credentials_->trust = trust_of(options);
-    credentials_->alpn = {std::string(alpn)};
-    credentials_->groups = options.groups;
-    credentials_->key_log = key_log_from_environment();
+    : options_(options),
+      authority_(authority),
+      credentials_(std::make_shared<Credentials>(credentials_of(options.identity, alpn))) {
+    credentials_->trust = server_trust(options);
+    if (const auto usable = check_credentials(Role::kClient, *credentials_); !usable) {
+        throw Failure(ExitCode::kUsage, usable.error().message());
+    }
     RuntimeSettings settings;
     settings.qlog_directory = options.qlog_directory;
     auto runtime = Runtime::create(settings);
@@ -243,6 +253,10 @@ Failure ClientSession::explain(const CloseInfo& info) const {
             if (info.code == kAlertNoApplicationProtocol) {
                 return {ExitCode::kConnection,
                         fmt::format("{} does not speak {}", remote, credentials_->alpn.front())};
+            }
+            if (const auto why = describe_refusal(info.code); !why.empty()) {
+                return {ExitCode::kConnection,
+                        fmt::format("{} refused the connection: {}", remote, why)};
             }
             break;
         default: break;

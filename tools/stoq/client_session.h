@@ -6,6 +6,7 @@
 #include <string>
 
 #include "exit_code.h"
+#include "identity_options.h"
 #include "quantity.h"
 #include "stoq/runtime.h"
 #include "url.h"
@@ -18,13 +19,13 @@ namespace stoq::tool {
 
 // What get, put and perf client have in common on the command line.
 struct ClientOptions {
+    IdentityOptions identity;
     std::string pin;
     std::string ca_file;
     bool insecure = false;
     std::string qlog_directory;
     std::string timeout = "10s";  // of the handshake
     std::string congestion = "cubic";
-    std::string groups;  // empty: as the policy says
 };
 void add_client_options(CLI::App& command, ClientOptions& options);
 
@@ -65,7 +66,7 @@ private:
     ClientOptions options_;
     Authority authority_;
     Address remote_;
-    std::shared_ptr<Credentials> credentials_ = std::make_shared<Credentials>();
+    std::shared_ptr<Credentials> credentials_;
     std::unique_ptr<Runtime> runtime_;
     StreamHandler handler_;
     ConnectionHandle connection_;
@@ -76,7 +77,9 @@ private:
     std::optional<Failure> failure_;
 };
 
-// "X25519MLKEM768", or "none" for what the handshake did not tell: one word for RESULT lines.
-std::string word(const std::string& text);
+// What the handshake came to, for RESULT lines: group=X25519MLKEM768 signature=falcon1024
+// cipher=... chain=falcon1024 client_signature=none. "none" stands for what was not used, and the
+// kinds of key in the server's chain are separated by commas, leaf first.
+std::string negotiated(const ConnectionInfo& info);
 
 }  // namespace stoq::tool

@@ -205,6 +205,8 @@ void print_json(const Report& report) {
         {"group", report.info.key_exchange_group},
         {"signature", report.info.signature},
         {"cipher", report.info.cipher_suite},
+        {"chain", report.info.peer_chain},
+        {"client_signature", report.info.client_signature},
     };
     fmt::print("{}\n", json.dump(2));
 }
@@ -230,14 +232,12 @@ void print_perf_result(const Report& report) {
     fmt::print(
         "RESULT seconds={:.3f} down_bytes={} up_bytes={} down_gbps={:.3f} up_gbps={:.3f} "
         "requests={} "
-        "p50_us={:.1f} p99_us={:.1f} p999_us={:.1f} handshake_us={:.1f} group={} signature={} "
-        "cipher={}\n",
+        "p50_us={:.1f} p99_us={:.1f} p999_us={:.1f} handshake_us={:.1f} {}\n",
         seconds(report.time), report.received, report.sent,
         gigabits_per_second(report.received, report.time),
         gigabits_per_second(report.sent, report.time), report.requests, microseconds(report.p50),
         microseconds(report.p99), microseconds(report.p999), microseconds(report.handshake),
-        word(report.info.key_exchange_group), word(report.info.signature),
-        word(report.info.cipher_suite));
+        negotiated(report.info));
 }
 
 void run_perf_client(const PerfOptions& options) {

@@ -8,38 +8,37 @@
 #include "client_session.h"
 #include "exit_code.h"
 #include "interrupt.h"
-#include "key_log.h"
 
 namespace stoq::tool {
 namespace {
 
 constexpr Duration kCloseLimit = std::chrono::milliseconds(500);
 
-Identity load_identity(const std::string& directory) {
-    const auto identity = Identity::load(directory);
-    if (!identity) throw Failure(ExitCode::kLocalFile, identity.error().message());
-    for (const std::string& warning : identity->warnings()) {
-        fmt::print(stderr, "stoq: {}\n", warning);
+Credentials server_credentials(const ServerOptions& options, std::string_view alpn) {
+    Credentials credentials = credentials_of(options.identity, alpn);
+    if (auto trust = trust_of(options.client_pin, options.client_ca_file)) {
+        credentials.trust = std::move(*trust);
+        credentials.client_authentication = ClientAuthentication::kRequired;
     }
-    return *identity;
+    if (const auto usable = check_credentials(Role::kServer, credentials); !usable) {
+        throw Failure(ExitCode::kUsage, usable.error().message());
+    }
+    return credentials;
 }
 
-Credentials credentials_of(const ServerOptions& options, std::string_view alpn) {
-    Credentials credentials;
-    credentials.identities = {load_identity(options.identity)};
-    credentials.alpn = {std::string(alpn)};
-    credentials.groups = options.groups;
-    credentials.key_log = key_log_from_environment();
-    return credentials;
+void print_fingerprints(const Credentials& credentials) {
+    for (const Identity& identity : credentials.identities) {
+        fmt::print("fingerprint {}\n", identity.fingerprint());
+    }
 }
 
 // Reads the identity anew. One that cannot be used leaves the old one in service.
 void reload(Runtime& runtime, const ServerOptions& options, std::string_view alpn) {
     try {
-        const Credentials credentials = credentials_of(options, alpn);
+        const Credentials credentials = server_credentials(options, alpn);
         const auto replaced = runtime.replace_credentials(credentials);
         if (!replaced) throw Failure(ExitCode::kOther, replaced.error().message());
-        fmt::print("fingerprint {}\n", credentials.identities.front().fingerprint());
+        print_fingerprints(credentials);
         std::fflush(stdout);
     } catch (const Failure& failure) {
         fmt::print(stderr, "stoq: the identity was not reloaded: {}\n", failure.what());
@@ -49,8 +48,14 @@ void reload(Runtime& runtime, const ServerOptions& options, std::string_view alp
 }  // namespace
 
 void add_server_options(CLI::App& command, ServerOptions& options) {
-    command.add_option("--identity", options.identity, "directory with cert.pem and key.pem")
-        ->required();
+    add_identity_options(command, options.identity, /*server=*/true);
+    auto* const pin = command.add_option(
+        "--client-pin", options.client_pin,
+        "only the client with this fingerprint, as `stoq keygen` prints it for the client");
+    command
+        .add_option("--client-ca", options.client_ca_file,
+                    "only clients with a certificate of these authorities (PEM)")
+        ->excludes(pin);
     command.add_option("--listen", options.listen, "address and port; port 0: any free one")
         ->capture_default_str();
     command.add_option("--qlog", options.qlog_directory,
@@ -58,8 +63,6 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
     command
         .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
         ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
-        ->capture_default_str();
-    command.add_option("--groups", options.groups, "key exchange groups, in OpenSSL's notation")
         ->capture_default_str();
     command.add_flag("--retry", options.retry, "make every client prove its address first (Retry)");
 }
@@ -73,13 +76,13 @@ std::unique_ptr<Runtime> start_server(const ServerOptions& options, std::string_
     if (!runtime) throw Failure(ExitCode::kOther, runtime.error().message());
     ListenConfig config;
     config.address = options.listen;
-    config.credentials = credentials_of(options, alpn);
+    config.credentials = server_credentials(options, alpn);
     config.settings = settings;
     config.settings.congestion = congestion_of(options.congestion);
     const auto address = (*runtime)->listen(config);
     if (!address) throw Failure(ExitCode::kOther, address.error().message());
-    fmt::print("fingerprint {}\nlistening on {}\n",
-               config.credentials.identities.front().fingerprint(), to_string(*address));
+    print_fingerprints(config.credentials);
+    fmt::print("listening on {}\n", to_string(*address));
     std::fflush(stdout);
     const DatapathReport report = (*runtime)->datapath_report();
     if (!report.buffer_hint.empty()) fmt::print(stderr, "stoq: {}\n", report.buffer_hint);

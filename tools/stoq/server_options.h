@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "identity_options.h"
 #include "stoq/runtime.h"
 
 namespace CLI {
@@ -14,11 +15,13 @@ class App;
 namespace stoq::tool {
 
 struct ServerOptions {
-    std::string identity;
+    IdentityOptions identity;
+    // Clients have to show an identity that one of these vouches for; both empty: they need none.
+    std::string client_pin;
+    std::string client_ca_file;
     std::string listen = "[::]:4433";
     std::string qlog_directory;
     std::string congestion = "cubic";
-    std::string groups;  // empty: as the policy says
     bool retry = false;
 };
 void add_server_options(CLI::App& command, ServerOptions& options);

@@ -9,10 +9,8 @@
 namespace stoq::tool {
 
 inline void print_result(std::uint64_t bytes, Duration time, const ConnectionInfo& info) {
-    fmt::print(
-        "RESULT bytes={} seconds={:.3f} gbps={:.3f} sha256=ok group={} signature={} cipher={}\n",
-        bytes, seconds(time), gigabits_per_second(bytes, time), word(info.key_exchange_group),
-        word(info.signature), word(info.cipher_suite));
+    fmt::print("RESULT bytes={} seconds={:.3f} gbps={:.3f} sha256=ok {}\n", bytes, seconds(time),
+               gigabits_per_second(bytes, time), negotiated(info));
 }
 
 // Why the server did not do what a request asked for.
