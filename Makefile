@@ -78,7 +78,7 @@ race:
 interop-smoke:
 	$(SETUP) interop
 	$(configure)
-	$(build) --target stoq_hq
+	$(build) --target stoq_hq bin/stoq
 	tests/interop/smoke $(BUILD)
 
 .PHONY: interop-falcon

@@ -1,7 +1,11 @@
 // An hq-interop client and server on STOQ, for transfers with other implementations.
 //
-//     stoq_hq server --listen HOST:PORT --cert FILE --key FILE --root DIR
+//     stoq_hq server --listen HOST:PORT --cert FILE --key FILE --root DIR [--identity DIR]
 //     stoq_hq client --downloads DIR (--ca FILE | --insecure) --url URL...
+//
+// --pq off|prefer|require is the post-quantum policy for key exchange and authentication.
+// --identity adds one that `stoq keygen` made. Each connection prints a line that says what was
+// negotiated.
 //
 // One client-initiated bidirectional stream per file: `GET /name` and a line end, then the end of
 // the stream; the answer is the bytes of the file. All URLs of one call go to the first one's host.
@@ -35,7 +39,7 @@ constexpr std::uint64_t kUnknownFile = 1;
 constexpr auto kGoodbye = std::chrono::seconds(5);
 
 struct Options {
-    std::string listen, certificate, key, root, downloads, ca;
+    std::string listen, certificate, key, root, downloads, ca, identity, pq;
     std::vector<std::string> urls;
     bool insecure = false;
 };
@@ -62,8 +66,16 @@ std::string from_environment(const char* name) {
     return value == nullptr ? std::string() : std::string(value);
 }
 
-stoq::Credentials base_credentials() {
+stoq::PostQuantum policy_of(const std::string& word) {
+    if (word == "off") return stoq::PostQuantum::kOff;
+    if (word == "require") return stoq::PostQuantum::kRequire;
+    if (!word.empty() && word != "prefer") fail("--pq is off, prefer or require, not " + word);
+    return stoq::PostQuantum::kPrefer;
+}
+
+stoq::Credentials base_credentials(const Options& options) {
     stoq::Credentials credentials;
+    credentials.post_quantum = {policy_of(options.pq), policy_of(options.pq)};
     credentials.alpn = {std::string(kProtocol)};
     if (const std::string path = from_environment("SSLKEYLOGFILE"); !path.empty()) {
         auto log = std::make_shared<std::ofstream>(path, std::ios::app);
@@ -76,6 +88,15 @@ std::unique_ptr<stoq::Runtime> make_runtime() {
     stoq::RuntimeSettings settings;
     settings.qlog_directory = from_environment("QLOGDIR");
     return value_or_fail(stoq::Runtime::create(settings));
+}
+
+// For whoever wants to know that it was no less than the peer can do.
+void tell_negotiated(stoq::Endpoint& endpoint, stoq::ConnectionHandle connection) {
+    const auto info = endpoint.info(connection);
+    if (!info) return;
+    std::printf("negotiated: group=%s signature=%s\n", info->key_exchange_group.c_str(),
+                info->signature.c_str());
+    std::fflush(stdout);
 }
 
 // "/a/b" has the name "b".
@@ -128,6 +149,9 @@ public:
     void on(const stoq::StreamReset& event) {
         if (exchanges_.erase(key_of(event)) != 0)
             (void)endpoint_.reset(event.connection, event.stream, event.code);
+    }
+    void on(const stoq::ConnectionEstablished& event) {
+        tell_negotiated(endpoint_, event.connection);
     }
     void on(const stoq::ConnectionClosed& event);
     void on(const auto&) {}
@@ -207,7 +231,10 @@ public:
         for (const std::string& url : options.urls) paths_.push_back(path_of(url));
     }
 
-    void on(const stoq::ConnectionEstablished& event) { open_streams(event.connection); }
+    void on(const stoq::ConnectionEstablished& event) {
+        tell_negotiated(runtime_.endpoint(), event.connection);
+        open_streams(event.connection);
+    }
     void on(const stoq::StreamsAvailable& event) { open_streams(event.connection); }
     void on(const stoq::StreamWritable& event) { request(event.connection, event.stream); }
     void on(const stoq::StreamReadable& event);
@@ -328,9 +355,13 @@ void tell(stoq::Runtime& runtime, Application& application) {
 int run_server(const Options& options) {
     stoq::ListenConfig config;
     config.address = options.listen;
-    config.credentials = base_credentials();
+    config.credentials = base_credentials(options);
     config.credentials.identities = {
         value_or_fail(stoq::Identity::from_files(options.certificate, options.key))};
+    if (!options.identity.empty()) {
+        config.credentials.identities.push_back(
+            value_or_fail(stoq::Identity::load(options.identity)));
+    }
     const auto runtime = make_runtime();
     Server server(runtime->endpoint(), options.root);
     tell(*runtime, server);
@@ -342,7 +373,7 @@ int run_server(const Options& options) {
 }
 
 int run_client(const Options& options) {
-    stoq::Credentials credentials = base_credentials();
+    stoq::Credentials credentials = base_credentials(options);
     if (options.insecure) {
         std::fprintf(stderr, "stoq_hq: --insecure: anybody may pretend to be the server\n");
         credentials.trust = stoq::Trust::insecure();
@@ -362,8 +393,10 @@ int run_client(const Options& options) {
 
 [[noreturn]] void usage() {
     fail(
-        "usage: stoq_hq server --listen HOST:PORT --cert FILE --key FILE --root DIR\n"
-        "       stoq_hq client --downloads DIR (--ca FILE | --insecure) --url URL...");
+        "usage: stoq_hq server --listen HOST:PORT --cert FILE --key FILE --root DIR [--identity "
+        "DIR]\n"
+        "       stoq_hq client --downloads DIR (--ca FILE | --insecure) --url URL...\n"
+        "       --pq off|prefer|require");
 }
 
 Options parse(const std::vector<std::string>& arguments) {
@@ -371,7 +404,8 @@ Options parse(const std::vector<std::string>& arguments) {
     const std::map<std::string_view, std::string*> texts = {
         {"--listen", &options.listen}, {"--cert", &options.certificate},
         {"--key", &options.key},       {"--root", &options.root},
-        {"--ca", &options.ca},         {"--downloads", &options.downloads}};
+        {"--ca", &options.ca},         {"--downloads", &options.downloads},
+        {"--pq", &options.pq},         {"--identity", &options.identity}};
     for (std::size_t i = 1; i < arguments.size(); ++i) {
         const auto text = texts.find(arguments[i]);
         if (arguments[i] == "--insecure") {

@@ -4,7 +4,8 @@
 //	hq client --ca FILE --downloads DIR --url URL [--url URL ...]
 //
 // One client-initiated bidirectional stream per file: `GET /name` and a line end, then the end of
-// the stream; the answer is the bytes of the file. SSLKEYLOGFILE and QLOGDIR are honoured.
+// the stream; the answer is the bytes of the file. SSLKEYLOGFILE and QLOGDIR are honoured. A line says
+// which key exchange each connection came to.
 package main
 
 import (
@@ -81,7 +82,12 @@ func answer(stream *quic.Stream, root *os.Root) {
 	stream.Close()
 }
 
+func tellNegotiated(connection *quic.Conn) {
+	fmt.Printf("negotiated: group=%v\n", connection.ConnectionState().TLS.CurveID)
+}
+
 func serve(connection *quic.Conn, root *os.Root) {
+	tellNegotiated(connection)
 	for {
 		stream, err := connection.AcceptStream(context.Background())
 		if err != nil {
@@ -177,6 +183,7 @@ func runClient(o options) error {
 	if err != nil {
 		return err
 	}
+	tellNegotiated(connection)
 	results := make(chan error, len(names))
 	for _, name := range names {
 		go func() { results <- fetch(connection, name, o.downloads) }()
