@@ -4,7 +4,7 @@
 set -u
 
 openssl=$1
-modules=$2
+modules=$(realpath "$2")
 work=$(mktemp -d)
 server=""
 checks=0

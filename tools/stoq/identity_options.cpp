@@ -73,7 +73,8 @@ Credentials credentials_of(const IdentityOptions& options, std::string_view alpn
 
 std::optional<Trust> trust_of(const std::string& fingerprint, const std::string& ca_file) {
     if (fingerprint.empty() && ca_file.empty()) return std::nullopt;
-    const auto trust = fingerprint.empty() ? Trust::ca_file(ca_file) : Trust::fingerprint(fingerprint);
+    const auto trust =
+        fingerprint.empty() ? Trust::ca_file(ca_file) : Trust::fingerprint(fingerprint);
     if (trust) return *trust;
     throw Failure(fingerprint.empty() ? ExitCode::kLocalFile : ExitCode::kUsage,
                   trust.error().message());

@@ -18,8 +18,7 @@ namespace stoq::tool {
 struct IdentityOptions {
     std::vector<std::string> directories;
     // Those of keys that are encrypted.
-    std::shared_ptr<PassPhrases> pass_phrases =
-        std::make_shared<PassPhrases>("STOQ_PASS_PHRASE");
+    std::shared_ptr<PassPhrases> pass_phrases = std::make_shared<PassPhrases>("STOQ_PASS_PHRASE");
     std::string pq_key_exchange;  // empty: as the library does for the protocol
     std::string pq_authentication = "prefer";
     std::string groups;  // empty: as the policy says
