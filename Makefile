@@ -16,7 +16,7 @@ help:
 	@echo 'make congestion     congestion controllers in the simulator; writes docs/congestion/'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
-	@echo 'make interop-falcon keys, signatures and certificates of Falcon, with implementations that others wrote'
+	@echo 'make interop-falcon keys, signatures, certificates and handshakes of Falcon, with implementations of others'
 	@echo 'make build          the library, the program stoq and the examples'
 	@echo 'make setup          install or build what STOQ is built from (the others do it by themselves)'
 	@echo 'make check          formatting, layers, budgets, documents, headers, clang-tidy'
