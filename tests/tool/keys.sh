@@ -3,7 +3,7 @@
 # known to each other; the post-quantum policy. Usage: keys.sh PROGRAM
 . "$(dirname "$0")/common.sh"
 
-mkdir "$work/root"
+mkdir "$work/root" "$work/qlog"
 bytes 100000 > "$work/root/file"
 
 # keygen NAME OPTIONS...: an identity in $work/NAME; sets `made` to its fingerprint.
@@ -62,6 +62,13 @@ for kind in falcon1024 p521_falcon1024 falcon512 p256_falcon512 falconpadded512 
     fetch "group=X25519MLKEM768 signature=$signature .*chain=$chain client_signature=none" --pin "$pin"
     fetch "signature=$signature " --ca "$work/$kind/cert.pem"
     refuse 7 'pinned' --pin "${pin//[0-9]/a}"
+    # What CNSA 2.0 asks for.
+    if [[ $kind == mldsa87 ]]; then
+        for group in SecP384r1MLKEM1024 MLKEM1024; do
+            fetch "group=$group signature=mldsa87 " --ca "$work/mldsa87/cert.pem" --groups $group \
+                --pq-authentication require
+        done
+    fi
 done
 
 # Nothing is overwritten, not even a half of it.
@@ -79,8 +86,11 @@ keygen middle --ca --hybrid --sign-with "$work/authority"
 keygen below --type mldsa65 --sign-with "$work/middle" --name 127.0.0.1
 keygen stranger --ca
 serve leaf leaf
-fetch 'signature=falcon1024 .*chain=falcon1024,falcon1024 ' --ca "$work/authority/cert.pem"
+fetch 'signature=falcon1024 .*chain=falcon1024,falcon1024 ' --qlog "$work/qlog" --ca "$work/authority/cert.pem"
 refuse 7 'nobody we trust' --ca "$work/stranger/cert.pem"
+for word in '"key_exchange_group":"X25519MLKEM768"' '"signature":"falcon1024"' '"peer_chain":"falcon1024, falcon1024"'; do
+    grep -qrF "$word" "$work/qlog" || fail "qlog does not tell $word"
+done
 serve below below
 fetch 'signature=mldsa65 .*chain=ML-DSA-65,p521_falcon1024,falcon1024 ' --ca "$work/authority/cert.pem"
 expect 3 'not a certificate authority' keygen --out "$work/none" --sign-with "$work/leaf"
