@@ -8,6 +8,7 @@
 #include "sim/initial_meddler.h"
 #include "sim/scenario.h"
 #include "support/test_credentials.h"
+#include "tls/library.h"
 
 namespace stoq::sim {
 namespace {
@@ -84,17 +85,21 @@ const Attack kAttacks[] = {
     {"the server's share", nullptr, classical_share},
 };
 
+KeyType strong_type() {
+    return tls::kHasFalcon ? KeyType::kFalcon1024 : KeyType::kMlDsa65;
+}
+
 // A server with identities of both kinds, and clients that pin its post-quantum key or know both.
 Credentials server_side(const PostQuantumPolicy& policy) {
     Credentials server = test::server_credentials(KeyType::kP256);
-    server.identities.push_back(test::test_identity(KeyType::kMlDsa65).identity);
+    server.identities.push_back(test::test_identity(strong_type()).identity);
     server.post_quantum = policy;
     return server;
 }
 
 ClientConfig client_side(const PostQuantumPolicy& policy, bool raw) {
     Credentials client = test::client_credentials();
-    const auto& strong = test::test_identity(KeyType::kMlDsa65);
+    const auto& strong = test::test_identity(strong_type());
     const auto& weak = test::test_identity(KeyType::kP256);
     client.trust = raw ? Trust::fingerprint(strong.identity.fingerprint()).value()
                        : Trust::ca_pem(weak.pem.certificate() + strong.pem.certificate()).value();

@@ -37,8 +37,12 @@ const Kind kKinds[] = {
     {"Falcon-512 padded", KeyType::kFalconPadded512, true},
     {"Falcon-1024", KeyType::kFalcon1024, true},
     {"Falcon-1024 padded", KeyType::kFalconPadded1024, true},
-    {"P-521 + Falcon-1024", KeyType::kP521FalconPadded1024, true},
+    {"P-256 + Falcon-512", KeyType::kP256Falcon512, true},
+    {"the same, padded", KeyType::kP256FalconPadded512, true},
+    {"P-521 + Falcon-1024", KeyType::kP521Falcon1024, true},
+    {"the same, padded", KeyType::kP521FalconPadded1024, true},
     {"ML-DSA-65", KeyType::kMlDsa65, false},
+    {"ML-DSA-87", KeyType::kMlDsa87, false},
 };
 
 Identity identity_of(const PemIdentity& pem) {
@@ -129,23 +133,26 @@ void print(const char* kind, Shape shape, const Measured& measured) {
 }
 
 // What the choice of Falcon-1024 rests on: with one certificate, or a raw key, it costs no more
-// round trips than a classical identity.
+// round trips than a classical identity. The table in the documents says the same.
+int promised_round_trips(KeyType type, Shape shape) {
+    switch (type) {
+        case KeyType::kFalcon1024:
+        case KeyType::kFalconPadded1024:
+        case KeyType::kP521Falcon1024:
+        case KeyType::kP521FalconPadded1024: return shape == Shape::kIntermediate ? 2 : 1;
+        case KeyType::kMlDsa65: return shape == Shape::kRaw ? 1 : 2;
+        case KeyType::kMlDsa87: return shape == Shape::kIntermediate ? 3 : 2;
+        default: return 1;
+    }
+}
+
 void expect_promised(const Kind& kind, Shape shape, const Measured& measured) {
     EXPECT_EQ(measured.datagrams, 2u) << "the limit of three times counts on two datagrams";
-    EXPECT_LE(measured.compressed, measured.flight + 16) << kind.name;
-    const bool falcon1024 =
-        kind.type == KeyType::kFalcon1024 || kind.type == KeyType::kFalconPadded1024;
-    const bool small = kind.type == KeyType::kP256 || kind.type == KeyType::kEd25519 ||
-                       kind.type == KeyType::kFalcon512 || kind.type == KeyType::kFalconPadded512;
-    if (small || (falcon1024 && shape != Shape::kIntermediate)) {
-        EXPECT_EQ(measured.round_trips, 1) << kind.name << ", " << name_of(shape);
-    }
-    if (falcon1024 && shape == Shape::kIntermediate) {
-        EXPECT_EQ(measured.round_trips, 2) << "the table in the documents says so";
-    }
-    if (kind.type == KeyType::kMlDsa65 && shape != Shape::kRaw) {
-        EXPECT_EQ(measured.round_trips, 2) << "the table in the documents says so";
-    }
+    EXPECT_EQ(measured.round_trips, promised_round_trips(kind.type, shape))
+        << kind.name << ", " << name_of(shape);
+    // The signatures of two handshakes differ in length: by 5 bytes (one sigma) at most.
+    constexpr std::size_t kVariation = 32;
+    EXPECT_LE(measured.compressed, measured.flight + kVariation) << kind.name;
 }
 
 TEST(SimFlight, OneFalconCertificateOrARawKeyCostsOneRoundTrip) {
