@@ -1,13 +1,13 @@
 // Signatures that were tampered with: no change of a right one, or of its message, is accepted.
 //
 // The input says what to change. Its first byte chooses the algorithm; then come edits of four
-// bytes: what to do, where (two bytes), and with which byte.
+// bytes (edits.h).
 #include <oqs/oqs.h>
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
+#include "edits.h"
 #include "falcon/key.h"
 #include "fuzz_input.h"
 #include "support/nist_drbg.h"
@@ -45,20 +45,6 @@ std::array<Signed, falcon::kAlgorithmCount> sign_with_each() {
     return made;
 }
 
-void edit(Buffer& bytes, unsigned what, std::size_t where, std::uint8_t with) {
-    const std::size_t at = where % (bytes.size() + 1);
-    const auto place = bytes.begin() + static_cast<std::ptrdiff_t>(at);
-    switch (what) {
-        case 0:
-            if (place != bytes.end()) *place ^= with;
-            break;
-        case 1: bytes.insert(place, with); break;
-        case 2: bytes.resize(at); break;
-        default:
-            if (place != bytes.end()) bytes.erase(place);
-    }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -67,10 +53,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Signed& original = made[input.choice % made.size()];
     Buffer message = original.message;
     Buffer signature = original.signature;
-    constexpr std::size_t kEdit = 4;
-    for (ByteView rest = input.rest; rest.size() >= kEdit; rest = rest.subspan(kEdit)) {
-        const std::size_t where = static_cast<std::size_t>(rest[1]) << 8 | rest[2];
-        edit(rest[0] % 8 < 4 ? signature : message, rest[0] % 4, where, rest[3]);
+    for (ByteView rest = input.rest; rest.size() >= fuzz::Edit::kSize;
+         rest = rest.subspan(fuzz::Edit::kSize)) {
+        const fuzz::Edit edit(rest);
+        edit.apply(edit.what % 8 < 4 ? signature : message);
     }
     const bool is_unchanged = message == original.message && signature == original.signature;
     fuzz::require(original.key->verify(message, signature) == is_unchanged);

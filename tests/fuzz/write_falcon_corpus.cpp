@@ -55,6 +55,23 @@ void write_edits(std::uint8_t index) {
     }
 }
 
+// Edits as fuzz_falcon_certificate reads them.
+void write_certificate_edits(std::uint8_t index) {
+    const std::pair<const char*, Buffer> seeds[] = {
+        {"untouched_", {}},
+        {"longer_length_", {0, 0, 1, 1, 1, 0, 2, 0}},
+        {"bit_of_version_", {0, 0, 12, 1}},
+        {"bit_of_key_", {0, 2, 0, 0x10}},
+        {"bit_of_signature_", {0, 8, 0, 0x10}},
+        {"truncated_", {2, 8, 0, 0}},
+        {"byte_more_", {1, 0xff, 0xff, 0}},
+        {"and_back_", {0, 4, 0, 0x10, 0, 4, 0, 0x10}},
+    };
+    for (const auto& [name, edits] : seeds) {
+        write("fuzz_falcon_certificate", name + std::to_string(index), index, edits);
+    }
+}
+
 void write_certificate(const std::string& name, KeyType type) {
     const PemIdentity pem = test::make_pem(type);
     const std::string& text = pem.certificate();
@@ -75,6 +92,7 @@ int main(int argc, char** argv) {
         write_keys(index);
         write_edits(index);
     }
+    for (std::uint8_t index = 0; index < 5; ++index) write_certificate_edits(index);
     write_certificate("falcon1024", KeyType::kFalcon1024);
     write_certificate("falconpadded512", KeyType::kFalconPadded512);
     write_certificate("p521_falconpadded1024", KeyType::kP521FalconPadded1024);
