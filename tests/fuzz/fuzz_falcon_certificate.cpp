@@ -4,10 +4,11 @@
 // The input says what to change. Its first byte chooses the kind of key; then come edits of four
 // bytes (edits.h).
 #include <oqs/oqs.h>
-#include <openssl/x509_vfy.h>
 
 #include <array>
 #include <vector>
+
+#include <openssl/x509_vfy.h>
 
 #include "edits.h"
 #include "fuzz_input.h"

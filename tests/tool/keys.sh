@@ -175,8 +175,8 @@ for group in SecP384r1MLKEM1024 MLKEM1024; do
 done
 refuse 2 'contradict' --pin "$falcon" --groups X25519
 serve strict falcon1024
-refuse 12 'requires stronger .post-quantum. security' --pin "$falcon" --pq-key-exchange off
-refuse 12 'post-quantum security is required' --pin "$falcon" --pq-authentication off
+refuse 12 'requires stronger .post-quantum. security.*look at --pq-key-exchange$' --pin "$falcon" --pq-key-exchange off
+refuse 12 'look at --pq-authentication$' --pin "$falcon" --pq-authentication off
 serve classical p256
 refuse 12 'post-quantum security is required' --pin "$pin" --pq-authentication require
 expect 2 'contradict' serve --identity "$work/p256" --root "$work/root" --pq-authentication require

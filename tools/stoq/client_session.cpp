@@ -21,8 +21,10 @@ constexpr Duration kCloseLimit = std::chrono::milliseconds(500);
 
 // RFC 8446 section 6.2, as codes of CONNECTION_CLOSE (RFC 9001 section 4.8).
 constexpr std::uint64_t kAlerts = 0x100;
+constexpr std::uint64_t kAlertHandshakeFailure = kAlerts + 40;
 constexpr std::uint64_t kAlertBadCertificate = kAlerts + 42;
 constexpr std::uint64_t kAlertAccessDenied = kAlerts + 49;  // those between are of the same kind
+constexpr std::uint64_t kAlertInsufficientSecurity = kAlerts + 71;
 constexpr std::uint64_t kAlertCertificateRequired = kAlerts + 116;
 constexpr std::uint64_t kAlertNoApplicationProtocol = kAlerts + 120;
 
@@ -233,6 +235,22 @@ Failure ClientSession::explain_silence() const {
                     to_string(remote_), options_.timeout)};
 }
 
+// Which options may stand in the way of a common algorithm.
+std::string ClientSession::policy_hint(const CloseInfo& info) const {
+    if (info.kind != CloseKind::kPeerTransport ||
+        (info.code != kAlertHandshakeFailure && info.code != kAlertInsufficientSecurity)) {
+        return {};
+    }
+    const PostQuantumPolicy& policy = credentials_->post_quantum;
+    std::string options;
+    if (policy.key_exchange && *policy.key_exchange != PostQuantum::kPrefer) {
+        options += " --pq-key-exchange";
+    }
+    if (policy.authentication != PostQuantum::kPrefer) options += " --pq-authentication";
+    if (!credentials_->groups.empty()) options += " --groups";
+    return options.empty() ? options : fmt::format("; look at{}", options);
+}
+
 Failure ClientSession::explain(const CloseInfo& info) const {
     const std::string remote = to_string(remote_);
     if (info.certificate != CertificateProblem::kNone) {
@@ -261,8 +279,9 @@ Failure ClientSession::explain(const CloseInfo& info) const {
             break;
         default: break;
     }
-    return {ExitCode::kConnection, fmt::format("the connection to {} ended: {}", remote,
-                                               escape_for_terminal(to_string(info)))};
+    return {ExitCode::kConnection,
+            fmt::format("the connection to {} ended: {}{}", remote,
+                        escape_for_terminal(to_string(info)), policy_hint(info))};
 }
 
 }  // namespace stoq::tool

@@ -62,6 +62,7 @@ private:
     void attempt(const Address& remote);
     Failure explain(const CloseInfo& info) const;
     Failure explain_silence() const;
+    std::string policy_hint(const CloseInfo& info) const;
 
     ClientOptions options_;
     Authority authority_;
