@@ -26,8 +26,8 @@ struct Network : Sender {
 
 //= test 9002-7.6.1-1
 TEST(PersistentCongestion, NeedsLossesFurtherApartThanThreeProbeTimeouts) {
-    for (const auto& [apart, expected] : {std::pair{Duration(milliseconds(1050)), false},
-                                          {milliseconds(1050) + Duration(1), true}}) {
+    for (const auto& [apart, expected] :
+         {std::pair{kLimit, false}, std::pair{kLimit + Duration(1), true}}) {
         Network network;
         network.send();
         network.wait(apart);
