@@ -56,6 +56,18 @@ function(stoq_unit_test name)
     endif()
 endfunction()
 
+# stoq_allocation_test(<name> SOURCES file... [DEPENDS ...])
+#
+# A unit test that counts allocations, by functions of its own in place of the global ones.
+# ThreadSanitizer does the same, so the two do not go together.
+function(stoq_allocation_test name)
+    if(STOQ_SANITIZE MATCHES "thread")
+        message(STATUS "STOQ: ${name} is left out: ThreadSanitizer has allocation functions of its own")
+        return()
+    endif()
+    stoq_unit_test(${name} ${ARGN})
+endfunction()
+
 # stoq_property_test(<name> SOURCES file... [DEPENDS ...] [LINK ...] [TIMEOUT seconds])
 #
 # A GoogleTest program with RapidCheck, which needs exceptions and run-time type information.

@@ -357,14 +357,14 @@ public:
     // The next datagram of the peer. Of those that nobody fetches, the last kMaxDatagrams are kept.
     // @error kClosed
     auto receive_datagram() {
-        using Bytes = std::vector<std::uint8_t>;
-        using Answer = std::optional<ApiResult<Bytes>>;
-        return async_detail::await_answer<ApiResult<Bytes>>(
+        using Payload = std::vector<std::uint8_t>;
+        using Answer = std::optional<ApiResult<Payload>>;
+        return async_detail::await_answer<ApiResult<Payload>>(
             state_, state_->datagram, [state = state_]() -> Answer {
                 if (!state->datagrams.empty()) {
-                    Bytes bytes = std::move(state->datagrams.front());
+                    Payload payload = std::move(state->datagrams.front());
                     state->datagrams.pop_front();
-                    return bytes;
+                    return payload;
                 }
                 if (state->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
                 return std::nullopt;
