@@ -315,6 +315,7 @@ private:
     bool transmit_path_validation(TransmitSlot& slot, Instant now);
     bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
     bool transmit_coalesced(TransmitSlot& slot, Instant now);
+    std::size_t write_coalesced(Bytes room, std::size_t before, Ecn ecn, Instant now);
     bool transmit_train(TransmitSlot& slot, Instant now);
     bool transmit_close(TransmitSlot& slot, Instant now);
     std::optional<PacketBuilder> begin_packet(EncryptionLevel level, Bytes room,

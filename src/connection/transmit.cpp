@@ -320,14 +320,31 @@ bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
     return true;
 }
 
-// One datagram of Initial, Handshake and 1-RTT packets, as far as there are keys and news.
-//= 9000-12.2-4
+// A flight of the handshake, as a train: full datagrams, and one that may be shorter.
 bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
+    const Ecn ecn = paths_.active().ecn.mark();
+    const std::size_t full = datagram_size();
+    std::size_t used = 0;
+    for (std::size_t count = 0; count < slot.max_datagrams; ++count) {
+        const std::size_t length = write_coalesced(slot.buffer.subspan(used), used, ecn, now);
+        used += length;
+        if (length < full) break;
+    }
+    if (used == 0) return false;
+    slot.datagram_length = std::min(full, used);
+    address_slot(slot, paths_.active_index(), used, ecn);
+    return true;
+}
+
+// One datagram of Initial, Handshake and 1-RTT packets, as far as there are keys and news; `before`
+// bytes are in the slot already. Returns its length, 0 for none.
+//= 9000-12.2-4
+std::size_t Connection::write_coalesced(Bytes room, std::size_t before, Ecn ecn, Instant now) {
     const SendBudget budget = send_budget(now);
     const path::PathIndex path = paths_.active_index();
-    const std::size_t limit = static_cast<std::size_t>(std::min<std::uint64_t>(
-        {slot.buffer.size(), paths_.active().mtu.datagram_size(), budget.total}));
-    const Ecn ecn = paths_.active().ecn.mark();
+    if (budget.total <= before) return 0;
+    const std::size_t limit = static_cast<std::size_t>(
+        std::min<std::uint64_t>({room.size(), datagram_size(), budget.total - before}));
     std::array<std::optional<PacketBuilder>, kCoalescedLevels.size()> packets;
     std::size_t used = 0;
     bool must_expand = false;
@@ -338,7 +355,7 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
         const bool may_elicit =
             budget.data >= limit || pending_.probes[index_of(space_of(level))] > 0;
         if (!has_something_to_send(level, may_elicit, now)) continue;
-        auto packet = begin_packet(level, slot.buffer.subspan(used, limit - used), path);
+        auto packet = begin_packet(level, room.subspan(used, limit - used), path);
         if (!packet) continue;
         write_frames(*packet, may_elicit, now);
         if (packet->payload().empty()) continue;
@@ -352,7 +369,7 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
         packets[i] = std::move(packet);
         last = &*packets[i];
     }
-    if (last == nullptr) return false;
+    if (last == nullptr) return 0;
     if (must_expand && used < path::kBaseDatagramSize) {
         const std::size_t missing = std::min(path::kBaseDatagramSize, limit) - used;
         last->pad_to(last->length() + missing);
@@ -362,16 +379,14 @@ bool Connection::transmit_coalesced(TransmitSlot& slot, Instant now) {
         if (!packet) continue;
         finish_packet(*packet, path, ecn, now);
         const protection::PacketToSeal to_seal = packet->finish();
-        if (!keyring_.seal(packet->level(), {&to_seal, 1})) return false;
+        if (!keyring_.seal(packet->level(), {&to_seal, 1})) return 0;
     }
     //= 9001-4.9.1-1
     //= 9001-4.9.1-2
     if (config_.role == Role::kClient && packets[1]) {
         discard_space(PacketNumberSpace::kInitial, now);
     }
-    slot.datagram_length = 0;
-    address_slot(slot, path, used, ecn);
-    return true;
+    return used;
 }
 
 // As many full datagrams as slot, window and pacer take, sealed together. Around the packets that
