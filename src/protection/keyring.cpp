@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "protection/initial_keys.h"
 
 namespace stoq::protection {
 namespace {
@@ -42,16 +41,17 @@ void Keyring::install_initial(Role role, ByteView destination_connection_id) {
     role_ = role;
     initial_destination_.assign(destination_connection_id);
     LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
-    keys.send = make_initial_keys(*options_.version, Direction::kSeal);
-    keys.receive = make_initial_keys(*options_.version, Direction::kOpen);
+    const auto secrets = derive_initial_secrets(initial_destination_.view(), *options_.version);
+    keys.send = make_initial_keys(*options_.version, Direction::kSeal, secrets);
+    keys.receive = make_initial_keys(*options_.version, Direction::kOpen, secrets);
     keys.limits = limits_for(kInitialSuite);
     keys.sealed = 0;
     most_failed_ = std::min(most_failed_, keys.limits.most_failed);
     other_initial_.reset();
 }
 
-PacketKeys Keyring::make_initial_keys(const VersionConstants& version, Direction direction) const {
-    const auto secrets = derive_initial_secrets(initial_destination_.view(), version);
+PacketKeys Keyring::make_initial_keys(const VersionConstants& version, Direction direction,
+                                      const InitialSecrets& secrets) const {
     const bool from_client = (role_ == Role::kClient) == (direction == Direction::kSeal);
     return make_packet_keys({kInitialSuite, version.labels, options_.backend}, direction,
                             from_client ? secrets.client : secrets.server);
@@ -63,9 +63,10 @@ void Keyring::switch_version(const VersionConstants& version) {
     LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
     if (!keys.send || !keys.receive) return;
     OtherInitialKeys other{former, std::move(*keys.receive)};
-    keys.send = make_initial_keys(version, Direction::kSeal);
+    const auto secrets = derive_initial_secrets(initial_destination_.view(), version);
+    keys.send = make_initial_keys(version, Direction::kSeal, secrets);
     keys.sealed = 0;
-    keys.receive = make_initial_keys(version, Direction::kOpen);
+    keys.receive = make_initial_keys(version, Direction::kOpen, secrets);
     //= 9369-4.1-7
     other_initial_ = std::move(other);
 }
@@ -74,7 +75,9 @@ void Keyring::switch_version(const VersionConstants& version) {
 PacketKeys& Keyring::initial_receive_keys(const VersionConstants& version) {
     if (&version == options_.version) return *keys_of(EncryptionLevel::kInitial).receive;
     if (!other_initial_ || other_initial_->version != &version) {
-        other_initial_ = OtherInitialKeys{&version, make_initial_keys(version, Direction::kOpen)};
+        const auto secrets = derive_initial_secrets(initial_destination_.view(), version);
+        other_initial_ =
+            OtherInitialKeys{&version, make_initial_keys(version, Direction::kOpen, secrets)};
     }
     return other_initial_->receive;
 }

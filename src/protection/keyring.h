@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "protection/initial_keys.h"
 #include "protection/one_rtt_keys.h"
 #include "wire/connection_id.h"
 
@@ -78,8 +79,8 @@ private:
         PacketKeys receive;
     };
 
-    PacketKeys make_initial_keys(const VersionConstants& version,
-                                 crypto::Direction direction) const;
+    PacketKeys make_initial_keys(const VersionConstants& version, crypto::Direction direction,
+                                 const InitialSecrets& secrets) const;
     PacketKeys& initial_receive_keys(const VersionConstants& version);
     LevelKeys& keys_of(EncryptionLevel level);
     const LevelKeys& keys_of(EncryptionLevel level) const;
