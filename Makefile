@@ -13,6 +13,7 @@ help:
 	@echo 'make demo           a file crosses a STOQ connection, verified by hash, with its speed'
 	@echo 'make test           build everything and run all tests'
 	@echo 'make bench          the benchmarks'
+	@echo 'make bench-handshake  full handshakes with every kind of identity, and what of them is cryptography'
 	@echo 'make congestion     congestion controllers in the simulator; writes docs/congestion/'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
@@ -59,6 +60,13 @@ bench:
 	$(configure)
 	$(build) --target bench/all bin/stoq
 	bench/run $(BUILD)
+
+.PHONY: bench-handshake
+bench-handshake:
+	$(SETUP) bench
+	$(configure)
+	$(build) --target bin/stoq
+	$(BUILD)/bin/stoq perf handshake
 
 .PHONY: congestion
 congestion:

@@ -35,9 +35,8 @@ struct Handshake {
         config.credentials = std::make_shared<const Credentials>(client);
         world.start(config);
         EXPECT_TRUE(world.server_host().endpoint().listen({server, {}}));
-        (void)world.run([this] {
-            return world.both_established() || world.client().closed().has_value();
-        });
+        (void)world.run(
+            [this] { return world.both_established() || world.client().closed().has_value(); });
         world.simulation().run_for(std::chrono::seconds(1));
     }
     ConnectionInfo client() {

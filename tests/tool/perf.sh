@@ -16,6 +16,10 @@ expect 0 '^RESULT .*requests=5 ' perf client "$address" --pin "$pin" --requests 
 expect 0 '^RESULT seconds=[01]\..* down_bytes=[1-9]' perf client "$address" --pin "$pin" --duration 500ms
 expect 0 '"down_bytes": 1000' perf client "$address" --pin "$pin" --down 1000 --json
 expect 12 'does not speak' get "stoq://$address/x" --pin "$pin" -o "$work/x"
+# Every row negotiates what it says, or the program fails.
+expect 0 '^falcon1024 +X25519MLKEM768 +[1-9]' perf handshake --duration 30ms --rounds 1
+expect 0 '^RESULT p256_per_second=[1-9][0-9]*$' perf handshake --duration 30ms --rounds 1 --only P-256
+expect 2 . perf handshake --rounds 0
 expect 2 . perf client "$address" --down 5X --pin "$pin"
 expect 0 'send trains' doctor
 finish

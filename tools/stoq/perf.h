@@ -27,5 +27,6 @@ inline SharedBytes perf_bytes(std::uint64_t wanted) {
 
 void add_perf_server(CLI::App& perf);
 void add_perf_client(CLI::App& perf);
+void add_perf_handshake(CLI::App& perf);
 
 }  // namespace stoq::tool

@@ -120,6 +120,7 @@ void add_perf(CLI::App& program) {
     perf->require_subcommand(1);
     add_perf_server(*perf);
     add_perf_client(*perf);
+    add_perf_handshake(*perf);
 }
 
 }  // namespace stoq::tool

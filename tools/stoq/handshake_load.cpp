@@ -1,0 +1,185 @@
+#include "handshake_load.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <ctime>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "exit_code.h"
+#include "perf.h"
+
+namespace stoq::tool {
+namespace {
+
+constexpr int kWarmUpShare = 10;
+
+void pin_to(unsigned core) {
+    if (core >= std::thread::hardware_concurrency()) return;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof(cores), &cores);
+}
+
+double thread_seconds(pthread_t thread) {
+    clockid_t clock{};
+    timespec now{};
+    if (pthread_getcpuclockid(thread, &clock) != 0) return 0;
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+template <typename T, typename Error>
+T value_or_fail(Result<T, Error> result) {
+    if (!result) throw Failure(ExitCode::kOther, result.error().message());
+    return std::move(*result);
+}
+
+Identity identity_of(KeyType type) {
+    const PemIdentity pem = value_or_fail(generate_identity({.key_type = type}));
+    return value_or_fail(Identity::from_pem(pem.certificate(), pem.key()));
+}
+
+// Serves on a thread of its own until it goes. Closes every connection whose handshake is complete.
+class Server {
+public:
+    explicit Server(const Identity& identity) : runtime_(value_or_fail(Runtime::create())) {
+        ListenConfig config;
+        config.address = "127.0.0.1:0";
+        config.credentials.identities = {identity};
+        config.credentials.alpn = {std::string(kPerfProtocol)};
+        config.credentials.session_tickets = false;
+        address_ = value_or_fail(runtime_->listen(config));
+        runtime_->set_event_handler([this](const Event& event) {
+            const auto* established = std::get_if<ConnectionEstablished>(&event);
+            if (established != nullptr)
+                (void)runtime_->endpoint().close(established->connection, 0);
+        });
+        thread_ = std::thread([this] {
+            pin_to(0);
+            runtime_->run();
+        });
+    }
+    ~Server() {
+        runtime_->stop();
+        thread_.join();
+    }
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    const Address& address() const { return address_; }
+    double processor_seconds() { return thread_seconds(thread_.native_handle()); }
+
+private:
+    std::unique_ptr<Runtime> runtime_;
+    Address address_;
+    std::thread thread_;
+};
+
+// Keeps so many handshakes in progress: when the server has closed one, it begins another.
+class Clients {
+public:
+    Clients(const HandshakeLoad& load, const Identity& server, const Address& address)
+        : runtime_(value_or_fail(Runtime::create())) {
+        Credentials credentials;
+        credentials.trust = value_or_fail(Trust::fingerprint(server.fingerprint()));
+        credentials.alpn = {std::string(kPerfProtocol)};
+        credentials.groups = load.group;
+        credentials.session_tickets = false;
+        config_.remote = address;
+        config_.server_name = "localhost";
+        config_.credentials = std::make_shared<const Credentials>(std::move(credentials));
+        runtime_->set_event_handler([this](const Event& event) { on_event(event); });
+        for (std::uint64_t i = 0; i < load.concurrent; ++i) begin();
+    }
+
+    // As many times as it takes for one handshake at least.
+    void run_for(Duration span) {
+        for (const std::uint64_t before = completed_; completed_ == before;) {
+            runtime_->after(span, [this] { runtime_->stop(); });
+            runtime_->run();
+            if (failure_) throw *failure_;
+        }
+    }
+    // Counts of all that was done so far.
+    HandshakeResult totals() const {
+        const DatapathReport report = runtime_->datapath_report();
+        HandshakeResult totals;
+        totals.handshakes = completed_;
+        totals.seconds = seconds_since_start();
+        totals.client_seconds = thread_seconds(pthread_self());
+        totals.bytes_up = report.sent_bytes;
+        totals.bytes_down = report.received_bytes;
+        totals.group = group_;
+        totals.signature = signature_;
+        return totals;
+    }
+
+private:
+    double seconds_since_start() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    }
+
+    void begin() {
+        const auto connection = runtime_->connect(config_);
+        if (!connection) fail(connection.error().message());
+    }
+
+    void on_event(const Event& event) {
+        if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
+            on_established(established->connection);
+        } else if (const auto* closed = std::get_if<ConnectionClosed>(&event)) {
+            if (closed->info.kind != CloseKind::kPeerApplication)
+                return fail(to_string(closed->info));
+            ++completed_;
+            begin();
+        }
+    }
+
+    void on_established(ConnectionHandle connection) {
+        if (!group_.empty()) return;
+        const auto info = runtime_->endpoint().info(connection);
+        group_ = info->key_exchange_group;
+        signature_ = info->signature;
+    }
+
+    void fail(const std::string& why) {
+        failure_.emplace(ExitCode::kConnection, "a handshake failed: " + why);
+        runtime_->stop();
+    }
+
+    std::unique_ptr<Runtime> runtime_;
+    ConnectConfig config_;
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::uint64_t completed_ = 0;
+    std::string group_;
+    std::string signature_;
+    std::optional<Failure> failure_;
+};
+
+}  // namespace
+
+HandshakeResult run_handshakes(const HandshakeLoad& load) {
+    pin_to(1);
+    const Identity identity = identity_of(load.key_type);
+    Server server(identity);
+    Clients clients(load, identity, server.address());
+    clients.run_for(load.span / kWarmUpShare);
+    const HandshakeResult before = clients.totals();
+    const double server_before = server.processor_seconds();
+    clients.run_for(load.span);
+    HandshakeResult result = clients.totals();
+    result.server_seconds = server.processor_seconds() - server_before;
+    result.handshakes -= before.handshakes;
+    result.seconds -= before.seconds;
+    result.client_seconds -= before.client_seconds;
+    result.bytes_up -= before.bytes_up;
+    result.bytes_down -= before.bytes_down;
+    return result;
+}
+
+}  // namespace stoq::tool

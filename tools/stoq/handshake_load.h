@@ -1,0 +1,49 @@
+// Handshakes one after the other, a few at a time, over loopback: a server on one core and its
+// clients on another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "stoq/identity.h"
+#include "stoq/runtime.h"
+
+namespace stoq::tool {
+
+struct HandshakeLoad {
+    KeyType key_type = KeyType::kFalcon1024;
+    std::string group;              // the only one that the client offers
+    std::uint64_t concurrent = 16;  // handshakes in progress
+    Duration span{};                // measured, after a warm-up of a tenth
+};
+
+// Of the measured time.
+struct HandshakeResult {
+    std::uint64_t handshakes = 0;
+    double seconds = 0;
+    double server_seconds = 0;  // processor time of the server's thread
+    double client_seconds = 0;
+    std::uint64_t bytes_up = 0;  // UDP payload from the clients
+    std::uint64_t bytes_down = 0;
+    std::string group;      // as negotiated
+    std::string signature;  // of the server
+
+    double server_microseconds() const { return per_handshake(1e6 * server_seconds); }
+    double client_microseconds() const { return per_handshake(1e6 * client_seconds); }
+    // What a core that does nothing else sustains.
+    double per_server_core() const {
+        return server_seconds > 0 ? static_cast<double>(handshakes) / server_seconds : 0;
+    }
+    double bytes_up_each() const { return per_handshake(static_cast<double>(bytes_up)); }
+    double bytes_down_each() const { return per_handshake(static_cast<double>(bytes_down)); }
+
+private:
+    double per_handshake(double total) const {
+        return handshakes > 0 ? total / static_cast<double>(handshakes) : 0;
+    }
+};
+
+// Throws Failure when a handshake fails.
+HandshakeResult run_handshakes(const HandshakeLoad& load);
+
+}  // namespace stoq::tool

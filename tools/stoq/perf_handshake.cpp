@@ -1,0 +1,181 @@
+// stoq perf handshake: what a full handshake costs with each kind of identity and key exchange, on
+// this machine and nowhere else.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "exit_code.h"
+#include "handshake_load.h"
+#include "handshake_primitives.h"
+#include "perf.h"
+#include "quantity.h"
+#include "tls/library.h"
+
+namespace stoq::tool {
+namespace {
+
+struct Kind {
+    std::string_view name;  // as OpenSSL and TLS call the key
+    KeyType type;
+};
+constexpr std::array kKinds{
+    Kind{"P-256", KeyType::kP256},
+    Kind{"ED25519", KeyType::kEd25519},
+    Kind{"falcon512", KeyType::kFalcon512},
+    Kind{"falcon1024", KeyType::kFalcon1024},
+    Kind{"p521_falcon1024", KeyType::kP521Falcon1024},
+    Kind{"ML-DSA-65", KeyType::kMlDsa65},
+};
+constexpr std::array<std::string_view, 2> kGroups{"X25519", "X25519MLKEM768"};
+
+struct HandshakeOptions {
+    std::string duration = "1s";
+    unsigned rounds = 3;
+    std::uint64_t concurrent = 16;
+    std::string only;
+};
+
+// Handshakes, and beside them what of them is cryptography.
+struct Round {
+    HandshakeResult handshakes;
+    PrimitiveCosts primitives;
+
+    double share_of_primitives() const {
+        return primitives.of_server() / handshakes.server_microseconds();
+    }
+};
+
+// One combination, with all its rounds.
+struct Row {
+    Kind kind;
+    std::string_view group;
+    std::vector<Round> rounds{};
+
+    template <typename Figure>
+    double median(const Figure& figure) const {
+        std::vector<double> values;
+        for (const Round& round : rounds) values.push_back(figure(round));
+        std::ranges::sort(values);
+        return values[values.size() / 2];
+    }
+    double per_second() const {
+        return median([](const Round& it) { return it.handshakes.per_server_core(); });
+    }
+    double share_of_primitives() const {
+        return median([](const Round& it) { return it.share_of_primitives(); });
+    }
+};
+
+// TLS libraries do not agree on capitals.
+bool same_name(std::string_view one, std::string_view other) {
+    return std::ranges::equal(one, other, [](unsigned char a, unsigned char b) {
+        return std::tolower(a) == std::tolower(b);
+    });
+}
+
+std::vector<Row> rows_of(std::string_view only) {
+    std::vector<Row> rows;
+    for (const Kind& kind : kKinds) {
+        if (!only.empty() && !same_name(only, kind.name)) continue;
+        if (!tls::kHasFalcon && kind.name.find("falcon") != std::string_view::npos) continue;
+        for (const std::string_view group : kGroups) rows.push_back({kind, group});
+    }
+    return rows;
+}
+
+// The cryptography is timed right beside the handshakes, because machines change their speed.
+Round run_round(const Row& row, const HandshakeOptions& options) {
+    Round round;
+    round.primitives = measure_primitives(row.kind.name, row.group);
+    round.handshakes = run_handshakes({.key_type = row.kind.type,
+                                       .group = std::string(row.group),
+                                       .concurrent = options.concurrent,
+                                       .span = parse_duration(options.duration)});
+    if (!same_name(round.handshakes.group, row.group)) {
+        throw Failure(ExitCode::kOther, fmt::format("{} was negotiated, and not {}",
+                                                    round.handshakes.group, row.group));
+    }
+    return round;
+}
+
+void print_table(const std::vector<Row>& rows) {
+    fmt::print("{:<16} {:<14} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>6} {:>6} {:>6}\n",
+               "identity", "key exchange", "a second", "server", "client", "sign", "verify",
+               "exchange", "symmetric", "share", "up", "down");
+    for (const Row& row : rows) {
+        const auto show = [&](const auto& figure) { return row.median(figure); };
+        fmt::print(
+            "{:<16} {:<14} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>9.1f} {:>6.2f} "
+            "{:>6.0f} {:>6.0f}\n",
+            row.kind.name, row.group, row.per_second(),
+            show([](const Round& it) { return it.handshakes.server_microseconds(); }),
+            show([](const Round& it) { return it.handshakes.client_microseconds(); }),
+            show([](const Round& it) { return it.primitives.sign; }),
+            show([](const Round& it) { return it.primitives.verify; }),
+            show([](const Round& it) { return it.primitives.exchange; }),
+            show([](const Round& it) { return it.primitives.symmetric; }),
+            row.share_of_primitives(),
+            show([](const Round& it) { return it.handshakes.bytes_up_each(); }),
+            show([](const Round& it) { return it.handshakes.bytes_down_each(); }));
+    }
+    fmt::print(
+        "a second: full handshakes that a core sustains as the server. All others are for one:\n"
+        "microseconds of processor time of server and client; of a signature and its "
+        "verification,\n"
+        "of the server's part of the key exchange, and of its key schedule, packet keys and "
+        "packets;\n"
+        "share: of the server's time that this cryptography alone takes; up, down: bytes of UDP\n"
+        "payload, with the close. Medians of the rounds.\n");
+}
+
+// Of the key exchange that is the default. Only what was measured is there.
+void print_result(const std::vector<Row>& rows) {
+    std::string result = "RESULT";
+    for (const Row& row : rows) {
+        if (row.group != kGroups.back()) continue;
+        if (row.kind.type == KeyType::kFalcon1024) {
+            result +=
+                fmt::format(" falcon1024_per_second={:.0f} falcon1024_share_of_primitives={:.3f}",
+                            row.per_second(), row.share_of_primitives());
+        } else if (row.kind.type == KeyType::kP256) {
+            result += fmt::format(" p256_per_second={:.0f}", row.per_second());
+        } else if (row.kind.type == KeyType::kMlDsa65) {
+            result += fmt::format(" mldsa65_per_second={:.0f}", row.per_second());
+        }
+    }
+    fmt::print("{}\n", result);
+}
+
+void run_perf_handshake(const HandshakeOptions& options) {
+    std::vector<Row> rows = rows_of(options.only);
+    for (unsigned round = 0; round < options.rounds; ++round) {
+        for (Row& row : rows) row.rounds.push_back(run_round(row, options));
+    }
+    print_table(rows);
+    print_result(rows);
+}
+
+}  // namespace
+
+void add_perf_handshake(CLI::App& perf) {
+    auto options = std::make_shared<HandshakeOptions>();
+    CLI::App* const command = perf.add_subcommand(
+        "handshake", "handshakes with every kind of identity, over loopback, on two cores");
+    command->add_option("--duration", options->duration, "of one measurement")
+        ->capture_default_str();
+    command->add_option("--rounds", options->rounds, "measurements of each; the median counts")
+        ->check(CLI::Range(1u, 100u))
+        ->capture_default_str();
+    command->add_option("--concurrent", options->concurrent, "handshakes in progress")
+        ->check(CLI::Range(1u, 200u))
+        ->capture_default_str();
+    command->add_option("--only", options->only, "one kind of identity, such as falcon1024");
+    command->callback([options] { run_perf_handshake(*options); });
+}
+
+}  // namespace stoq::tool
