@@ -114,7 +114,8 @@ double bulk(std::uint64_t total, const Source& source) {
     auto packets = std::make_unique<std::array<Packet, kBatch>>();
     const StreamId id = *ends->client.open(Directionality::kUnidirectional);
     const auto start = std::clock();
-    for (std::uint64_t received = 0; received < total;) {
+    std::uint64_t received = 0;
+    while (received < total) {
         while (ends->client.buffered_to_send() < 256 * 1024) {
             static_cast<void>(ends->client.write(id, source));
         }
