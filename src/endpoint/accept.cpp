@@ -18,6 +18,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     if (datagram.data.size() < path::kBaseDatagramSize) {
         return drop(DropReason::kDatagramTooSmall, datagram);
     }
+    if (!server_->accepting) return refuse(datagram, packet);
     endpoint::InitialRequest request;
     request.remote = datagram.remote;
     request.token = packet.token;
@@ -50,11 +51,15 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
         case endpoint::Verdict::kInvalidToken:
             replies_.refuse(datagram, packet, TransportErrorCode::kInvalidToken);
             return drop(DropReason::kBadToken, datagram);
-        case endpoint::Verdict::kRefuse:
-            replies_.refuse(datagram, packet, TransportErrorCode::kConnectionRefused);
-            return drop(DropReason::kTooManyConnections, datagram);
+        case endpoint::Verdict::kRefuse: return refuse(datagram, packet);
         case endpoint::Verdict::kDropHalfOpen: return drop(DropReason::kTooManyHalfOpen, datagram);
     }
+}
+
+void Endpoint::Implementation::refuse(const ReceivedDatagram& datagram,
+                                      const wire::ProtectedPacket& packet) {
+    replies_.refuse(datagram, packet, TransportErrorCode::kConnectionRefused);
+    drop(DropReason::kTooManyConnections, datagram);
 }
 
 void Endpoint::Implementation::accept(ReceivedDatagram& datagram,

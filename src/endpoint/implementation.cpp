@@ -65,8 +65,12 @@ ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
 }
 
 ApiResult<void> Endpoint::Implementation::replace_credentials(const Credentials& credentials) {
-    if (!server_) return std::unexpected(ApiError::kNotReady);
+    if (!server_ || !server_->accepting) return std::unexpected(ApiError::kNotReady);
     return listen({credentials, server_->settings});
+}
+
+void Endpoint::Implementation::stop_listening() {
+    if (server_) server_->accepting = false;
 }
 
 SlabHandle Endpoint::Implementation::add(std::unique_ptr<connection::Connection> connection) {

@@ -23,7 +23,7 @@ public:
 
     ApiResult<void> listen(const ServerConfig& config);
     ApiResult<void> replace_credentials(const Credentials& credentials);
-    void stop_listening() { server_.reset(); }
+    void stop_listening();
     ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
 
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
@@ -78,6 +78,7 @@ private:
     struct Server {
         std::shared_ptr<const tls::Context> tls;
         Settings settings;
+        bool accepting = true;  // false: refuses, in words that a client understands
     };
     struct ClientContext {
         std::shared_ptr<const Credentials> credentials;
@@ -96,6 +97,7 @@ private:
 
     // accept.cpp
     void on_initial(ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
+    void refuse(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
     void accept(ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
                 const std::optional<endpoint::AddressToken>& token);
     void send_retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);

@@ -324,9 +324,12 @@ TEST(SimVersions, AServerThatHasStoppedListeningRefuses) {
         },
         seconds(60));
     ASSERT_EQ(count_closed(events, info), 1u);
-    EXPECT_TRUE(info->kind == CloseKind::kPeerTransport ||
-                info->kind == CloseKind::kHandshakeTimeout)
-        << to_string(*info);
+    EXPECT_EQ(info->kind, CloseKind::kPeerTransport) << to_string(*info);
+    EXPECT_EQ(info->code, static_cast<std::uint64_t>(TransportErrorCode::kConnectionRefused));
+    // It had nothing to forget, and listens again when told to.
+    Endpoint& server = world.server_host().endpoint();
+    EXPECT_EQ(server.statistics().connections_accepted, 0u);
+    EXPECT_FALSE(server.replace_credentials(server_config({}).credentials));
 }
 
 }  // namespace
