@@ -189,6 +189,14 @@ public:
     // connections that have never heard from their peer.
     void on_unreachable(const Address& remote, Instant now);
 
+    // Server: from the first call on, clients' handshakes wait for such calls; before it, none
+    // does. `count` of them may begin: those that wait, the oldest first, and what is left of the
+    // number as they come. A handshake takes the time of a signature, in which nothing else is
+    // done. EndpointSettings::max_half_open counts those that wait.
+    void admit_handshakes(std::size_t count, Instant now);
+    // Datagrams that wait for that.
+    std::size_t held_datagrams() const;
+
     std::optional<Event> poll_event();
 
     // --- Connections ---

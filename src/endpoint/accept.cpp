@@ -22,7 +22,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     endpoint::InitialRequest request;
     request.remote = datagram.remote;
     request.token = packet.token;
-    request.half_open = half_open_;
+    request.half_open = half_open_ + waiting_.datagrams.size();
     request.connections = connections_.size();
     //= 9000-8.1.3-14
     if (!packet.token.empty()) {
@@ -69,6 +69,11 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     // anybody's words, and one that was damaged on the way would keep the client's undamaged
     // packets from being answered.
     if (!endpoint::is_intact(packet)) return drop(DropReason::kDecryptionFailed, datagram);
+    if (waiting_.permits == 0) {
+        if (!waiting_.datagrams.push(datagram)) drop(DropReason::kTooManyHalfOpen, datagram);
+        return;
+    }
+    if (waiting_.permits != kNoLimit) --waiting_.permits;
     connection::ConnectionConfig made;
     made.role = Role::kServer;
     made.version = packet.version;
@@ -95,6 +100,28 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     Entry& entry = *connections_.find(handle);
     if (!std::exchange(entry.settle_queued, true)) queues_.settle.push_back(handle);
     after_activity(handle);
+}
+
+// Those that wait go the way of all datagrams once more. What belongs to a connection that has
+// begun needs no permit.
+void Endpoint::Implementation::admit_handshakes(std::size_t count, Instant now) {
+    now_ = std::max(now_, now);
+    waiting_.permits = count;
+    while (!waiting_.datagrams.empty()) {
+        if (waiting_.permits == 0 && !is_routed(waiting_.datagrams.front())) return;
+        endpoint::HeldDatagrams::Held& held =
+            waiting_.borrowed.emplace_back(waiting_.datagrams.pop());
+        ReceivedDatagram datagram{
+            .data = held.bytes, .local = held.local, .remote = held.remote, .ecn = held.ecn};
+        --counters_.datagrams_received;  // it was counted when it came
+        receive({&datagram, 1}, now_);
+    }
+}
+
+bool Endpoint::Implementation::is_routed(ByteView datagram) const {
+    const auto view = wire::peek_destination_connection_id(datagram, generator_->length());
+    const auto id = view ? wire::ConnectionId::from(*view) : std::nullopt;
+    return id && table_.find(*id);
 }
 
 void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,

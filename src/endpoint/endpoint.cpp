@@ -43,6 +43,14 @@ void Endpoint::receive(std::span<ReceivedDatagram> datagrams, Instant now) {
     implementation_->receive(datagrams, now);
 }
 
+void Endpoint::admit_handshakes(std::size_t count, Instant now) {
+    implementation_->admit_handshakes(count, now);
+}
+
+std::size_t Endpoint::held_datagrams() const {
+    return implementation_->held_datagrams();
+}
+
 void Endpoint::settle() {
     implementation_->settle();
 }

@@ -235,6 +235,7 @@ void Endpoint::Implementation::settle() {
             entry->connection->settle();
         }
     }
+    waiting_.borrowed.clear();
 }
 
 std::optional<Event> Endpoint::Implementation::poll_event() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "connection/connection.h"
 #include "endpoint/admission.h"
 #include "endpoint/connection_table.h"
+#include "endpoint/held_datagrams.h"
 #include "endpoint/stateless_replies.h"
 #include "observe/counters.h"
 #include "stoq/endpoint.h"
@@ -28,6 +30,8 @@ public:
 
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
     void settle();
+    void admit_handshakes(std::size_t count, Instant now);
+    std::size_t held_datagrams() const { return waiting_.datagrams.size(); }
     bool transmit(TransmitSlot& slot, Instant now);
     Instant next_timeout() const;
     void on_timeout(Instant now);
@@ -75,6 +79,13 @@ private:
         Ring<SlabHandle> events;
         Ring<SlabHandle> settle;
     };
+    static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+    // Server: clients whose handshake has not begun.
+    struct Waiting {
+        endpoint::HeldDatagrams datagrams;
+        std::vector<endpoint::HeldDatagrams::Held> borrowed;  // until settle()
+        std::size_t permits = kNoLimit;
+    };
     struct Server {
         std::shared_ptr<const tls::Context> tls;
         Settings settings;
@@ -102,6 +113,7 @@ private:
                 const std::optional<endpoint::AddressToken>& token);
     void send_retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
     void give_token(connection::Connection& connection);
+    bool is_routed(ByteView datagram) const;
     wire::ConnectionId new_connection_id();
     wire::ConnectionId new_destination_id();
 
@@ -142,6 +154,7 @@ private:
     Slab<Entry> connections_;
     DeadlineHeap timers_;
     Queues queues_;
+    Waiting waiting_;
     std::optional<Server> server_;
     ClientContext client_;
     observe::EndpointCounters counters_;

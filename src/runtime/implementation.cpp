@@ -74,7 +74,7 @@ RuntimeResult<std::unique_ptr<Runtime::Implementation>> Runtime::Implementation:
 }
 
 Runtime::Implementation::Implementation(const RuntimeSettings& settings, io::Waker waker)
-    : settings_(settings), sockets_(std::move(waker)) {}
+    : settings_(settings), sockets_(std::move(waker)), handshakes_(settings.handshake_share) {}
 
 io::UdpSettings Runtime::Implementation::udp_settings(const Address& local) const {
     io::UdpSettings udp;

@@ -7,6 +7,7 @@
 
 #include "io/system_random.h"
 #include "observe/qlog_directory.h"
+#include "runtime/handshake_share.h"
 #include "runtime/sockets.h"
 #include "runtime/timers.h"
 #include "stoq/runtime.h"
@@ -49,6 +50,8 @@ private:
 
     // Each returns whether there was something to do.
     bool receive();
+    bool admit_handshakes();
+    void count_data(ByteView datagram, std::size_t bytes);
     bool run_timers();
     bool run_posted();
     bool dispatch_events();
@@ -68,6 +71,7 @@ private:
     std::optional<Endpoint> endpoint_;  // engaged from create() on
     runtime::Sockets sockets_;
     runtime::Timers timers_;
+    runtime::HandshakeShare handshakes_;
     EventHandler handler_;
     std::vector<OpenConnection> open_;  // by the handle's index
     std::size_t open_count_ = 0;

@@ -36,6 +36,7 @@ void Runtime::Implementation::post(Task task) {
 
 bool Runtime::Implementation::run_once(Duration max_wait) {
     bool worked = receive();
+    worked |= admit_handshakes();
     worked |= run_timers();
     worked |= run_posted();
     worked |= dispatch_events();
@@ -50,15 +51,39 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     return true;
 }
 
+// The first datagram of a batch tells what kind most of it is of.
 bool Runtime::Implementation::receive() {
     bool received = false;
     for (const runtime::Sockets::Socket& socket : sockets_.all()) {
         const auto batch = socket.datapath->receive_batch();
         if (batch.empty()) continue;
+        count_data(batch.front().data, batch.size() * batch.front().data.size());
         endpoint_->receive(batch, io::now());
         received = true;
     }
     return received;
+}
+
+void Runtime::Implementation::count_data(ByteView datagram, std::size_t bytes) {
+    constexpr std::uint8_t kLongHeader = 0x80;  // the same in all versions (RFC 8999)
+    if (!datagram.empty() && (datagram[0] & kLongHeader) == 0) handshakes_.on_data(bytes);
+}
+
+// Whether handshakes began that had waited.
+bool Runtime::Implementation::admit_handshakes() {
+    const Instant begun = io::now();
+    const std::size_t permits = handshakes_.permits(begun);
+    const std::size_t waiting = endpoint_->held_datagrams();
+    if (permits == runtime::HandshakeShare::kUnlimited || waiting == 0) {
+        // What comes in the next turn waits for the end of it, so that its cost is seen.
+        endpoint_->admit_handshakes(permits == runtime::HandshakeShare::kUnlimited ? permits : 0,
+                                    begun);
+        return waiting != 0;
+    }
+    endpoint_->admit_handshakes(permits, begun);
+    if (permits != 0) handshakes_.on_begun(io::now() - begun);
+    endpoint_->admit_handshakes(0, begun);
+    return permits != 0;
 }
 
 bool Runtime::Implementation::run_timers() {
@@ -106,6 +131,7 @@ bool Runtime::Implementation::transmit() {
         TransmitSlot* const slot = sockets_.slot();
         if (slot == nullptr || !endpoint_->transmit(*slot, io::now())) break;
         bytes += slot->length;
+        count_data(slot->buffer, slot->length);
         sockets_.send(*slot);
     }
     if (trains != 0) sockets_.flush();
@@ -123,7 +149,8 @@ bool Runtime::Implementation::report_unreachable() {
 
 Instant Runtime::Implementation::next_timeout() const {
     const Instant retry = sockets_.blocked() ? sockets_.retry_time(io::now()) : kNever;
-    return std::min({endpoint_->next_timeout(), timers_.earliest(), retry});
+    const Instant handshake = endpoint_->held_datagrams() > 0 ? handshakes_.next() : kNever;
+    return std::min({endpoint_->next_timeout(), timers_.earliest(), retry, handshake});
 }
 
 bool Runtime::Implementation::sleep(Duration max_wait) {
