@@ -1,9 +1,12 @@
 #include "handshake_load.h"
 
 #include <pthread.h>
-#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <ctime>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -11,19 +14,16 @@
 
 #include "exit_code.h"
 #include "perf.h"
+#include "pinning.h"
+#include "quantity.h"
 
 namespace stoq::tool {
 namespace {
 
 constexpr int kWarmUpShare = 10;
-
-void pin_to(unsigned core) {
-    if (core >= std::thread::hardware_concurrency()) return;
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    CPU_SET(core, &cores);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof(cores), &cores);
-}
+constexpr int kLowestPriority = 19;
+// The server sends without end to whoever asks for this protocol.
+constexpr std::string_view kBulkProtocol = "bulk";
 
 double thread_seconds(pthread_t thread) {
     clockid_t clock{};
@@ -44,21 +44,18 @@ Identity identity_of(KeyType type) {
     return value_or_fail(Identity::from_pem(pem.certificate(), pem.key()));
 }
 
-// Serves on a thread of its own until it goes. Closes every connection whose handshake is complete.
+// Serves on a thread of its own until it goes. Closes every connection whose handshake is complete,
+// but those that want bulk.
 class Server {
 public:
     explicit Server(const Identity& identity) : runtime_(value_or_fail(Runtime::create())) {
         ListenConfig config;
         config.address = "127.0.0.1:0";
         config.credentials.identities = {identity};
-        config.credentials.alpn = {std::string(kPerfProtocol)};
+        config.credentials.alpn = {std::string(kPerfProtocol), std::string(kBulkProtocol)};
         config.credentials.session_tickets = false;
         address_ = value_or_fail(runtime_->listen(config));
-        runtime_->set_event_handler([this](const Event& event) {
-            const auto* established = std::get_if<ConnectionEstablished>(&event);
-            if (established != nullptr)
-                (void)runtime_->endpoint().close(established->connection, 0);
-        });
+        runtime_->set_event_handler([this](const Event& event) { on_event(event); });
         thread_ = std::thread([this] {
             pin_to(0);
             runtime_->run();
@@ -75,24 +72,52 @@ public:
     double processor_seconds() { return thread_seconds(thread_.native_handle()); }
 
 private:
+    void on_event(const Event& event) {
+        Endpoint& endpoint = runtime_->endpoint();
+        if (const auto* writable = std::get_if<StreamWritable>(&event)) {
+            fill(writable->connection, writable->stream);
+        } else if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
+            const ConnectionHandle connection = established->connection;
+            const auto info = endpoint.info(connection);
+            if (!info || info->application_protocol != kBulkProtocol) {
+                (void)endpoint.close(connection, 0);
+            } else if (const auto stream =
+                           endpoint.open_stream(connection, Directionality::kUnidirectional)) {
+                fill(connection, *stream);
+            }
+        }
+    }
+    void fill(ConnectionHandle connection, StreamId stream) {
+        while (runtime_->endpoint().write(connection, stream, perf_bytes(UINT64_MAX)).value_or(0) !=
+               0) {
+        }
+    }
+
     std::unique_ptr<Runtime> runtime_;
     Address address_;
     std::thread thread_;
 };
 
+ConnectConfig client_config(const HandshakeLoad& load, const Identity& server,
+                            const Address& address, std::string_view protocol) {
+    Credentials credentials;
+    credentials.trust = value_or_fail(Trust::fingerprint(server.fingerprint()));
+    credentials.alpn = {std::string(protocol)};
+    credentials.groups = load.group;
+    credentials.session_tickets = false;
+    ConnectConfig config;
+    config.remote = address;
+    config.server_name = "localhost";
+    config.credentials = std::make_shared<const Credentials>(std::move(credentials));
+    return config;
+}
+
 // Keeps so many handshakes in progress: when the server has closed one, it begins another.
 class Clients {
 public:
     Clients(const HandshakeLoad& load, const Identity& server, const Address& address)
-        : runtime_(value_or_fail(Runtime::create())) {
-        Credentials credentials;
-        credentials.trust = value_or_fail(Trust::fingerprint(server.fingerprint()));
-        credentials.alpn = {std::string(kPerfProtocol)};
-        credentials.groups = load.group;
-        credentials.session_tickets = false;
-        config_.remote = address;
-        config_.server_name = "localhost";
-        config_.credentials = std::make_shared<const Credentials>(std::move(credentials));
+        : runtime_(value_or_fail(Runtime::create())),
+          config_(client_config(load, server, address, kPerfProtocol)) {
         runtime_->set_event_handler([this](const Event& event) { on_event(event); });
         for (std::uint64_t i = 0; i < load.concurrent; ++i) begin();
     }
@@ -161,6 +186,56 @@ private:
     std::optional<Failure> failure_;
 };
 
+// Reads what the server sends, on a thread of its own.
+class BulkReader {
+public:
+    BulkReader(const HandshakeLoad& load, const Identity& server, const Address& address)
+        : runtime_(value_or_fail(Runtime::create())) {
+        runtime_->set_event_handler([this](const Event& event) { on_event(event); });
+        connection_ =
+            value_or_fail(runtime_->connect(client_config(load, server, address, kBulkProtocol)));
+        thread_ = std::thread([this] {
+            pin_to(1);
+            runtime_->run();
+        });
+    }
+    ~BulkReader() {
+        runtime_->stop();
+        thread_.join();
+    }
+    BulkReader(const BulkReader&) = delete;
+    BulkReader& operator=(const BulkReader&) = delete;
+
+    // What comes in the time, in Gbit/s. Throws Failure when the connection is gone.
+    double gbps_over(Duration span, const std::function<void(Duration)>& meanwhile) {
+        const std::uint64_t before = received_;
+        const auto begun = std::chrono::steady_clock::now();
+        meanwhile(span);
+        const auto passed = std::chrono::steady_clock::now() - begun;
+        if (closed_) throw Failure(ExitCode::kConnection, "the download broke");
+        return gigabits_per_second(received_ - before, passed);
+    }
+
+private:
+    void on_event(const Event& event) {
+        if (std::holds_alternative<ConnectionClosed>(event)) closed_ = true;
+        const auto* readable = std::get_if<StreamReadable>(&event);
+        if (readable == nullptr) return;
+        Endpoint& endpoint = runtime_->endpoint();
+        while (const auto view = endpoint.peek(readable->connection, readable->stream)) {
+            if (view->bytes.empty()) return;
+            received_ += view->bytes.size();
+            (void)endpoint.consume(readable->connection, readable->stream, view->bytes.size());
+        }
+    }
+
+    std::unique_ptr<Runtime> runtime_;
+    ConnectionHandle connection_;
+    std::atomic<std::uint64_t> received_ = 0;
+    std::atomic<bool> closed_ = false;
+    std::thread thread_;
+};
+
 }  // namespace
 
 HandshakeResult run_handshakes(const HandshakeLoad& load) {
@@ -179,6 +254,30 @@ HandshakeResult run_handshakes(const HandshakeLoad& load) {
     result.client_seconds -= before.client_seconds;
     result.bytes_up -= before.bytes_up;
     result.bytes_down -= before.bytes_down;
+    return result;
+}
+
+BulkResult run_bulk_beside_handshakes(const HandshakeLoad& load) {
+    pin_to(1);
+    // The load's clients share a core with the reader; they are not what is measured, and give way.
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestPriority);
+    const Identity identity = identity_of(load.key_type);
+    Server server(identity);
+    BulkReader reader(load, identity, server.address());
+    const auto idle = [](Duration span) { std::this_thread::sleep_for(span); };
+    BulkResult result;
+    (void)reader.gbps_over(load.span / kWarmUpShare, idle);
+    result.gbps_alone = reader.gbps_over(load.span, idle);
+    Clients clients(load, identity, server.address());
+    const auto press = [&](Duration span) { clients.run_for(span); };
+    (void)reader.gbps_over(load.span / kWarmUpShare, press);
+    const HandshakeResult before = clients.totals();
+    result.gbps_beside = reader.gbps_over(load.span, press);
+    const HandshakeResult after = clients.totals();
+    result.handshakes_per_second = static_cast<double>(after.handshakes - before.handshakes) /
+                                   (after.seconds - before.seconds);
+    result.group = after.group;
+    result.signature = after.signature;
     return result;
 }
 

@@ -46,4 +46,19 @@ private:
 // Throws Failure when a handshake fails.
 HandshakeResult run_handshakes(const HandshakeLoad& load);
 
+// A download from the same server, at first alone and then beside the load.
+struct BulkResult {
+    double gbps_alone = 0;
+    double gbps_beside = 0;
+    double handshakes_per_second = 0;  // beside it
+    std::string group;
+    std::string signature;
+
+    double share() const { return gbps_beside / gbps_alone; }
+};
+
+// The load's clients are turned away or wait when the server has better things to do: none of that
+// is a failure. Throws Failure when the download breaks.
+BulkResult run_bulk_beside_handshakes(const HandshakeLoad& load);
+
 }  // namespace stoq::tool

@@ -33,11 +33,18 @@ constexpr std::array kKinds{
 };
 constexpr std::array<std::string_view, 2> kGroups{"X25519", "X25519MLKEM768"};
 
+std::vector<std::string> kind_names() {
+    std::vector<std::string> names;
+    for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    return names;
+}
+
 struct HandshakeOptions {
     std::string duration = "1s";
     unsigned rounds = 3;
     std::uint64_t concurrent = 16;
     std::string only;
+    bool beside_bulk = false;
 };
 
 // Handshakes, and beside them what of them is cryptography.
@@ -151,7 +158,32 @@ void print_result(const std::vector<Row>& rows) {
     fmt::print("{}\n", result);
 }
 
+// How much of a download's speed is left beside a flood of handshakes with the same server.
+void run_beside_bulk(const HandshakeOptions& options) {
+    const Kind& kind = *std::ranges::find_if(kKinds, [&](const Kind& each) {
+        return same_name(each.name, options.only.empty() ? "falcon1024" : options.only);
+    });
+    std::vector<BulkResult> rounds;
+    for (unsigned round = 0; round < options.rounds; ++round) {
+        rounds.push_back(run_bulk_beside_handshakes({.key_type = kind.type,
+                                                     .group = std::string(kGroups.back()),
+                                                     .concurrent = options.concurrent,
+                                                     .span = parse_duration(options.duration)}));
+        const BulkResult& last = rounds.back();
+        fmt::print("{} and {}: {:.2f} Gbit/s alone, {:.2f} beside {:.0f} handshakes a second\n",
+                   last.signature, last.group, last.gbps_alone, last.gbps_beside,
+                   last.handshakes_per_second);
+    }
+    std::ranges::sort(rounds, {}, &BulkResult::share);
+    const BulkResult& middle = rounds[rounds.size() / 2];
+    fmt::print(
+        "RESULT bulk_alone_gbps={:.3f} bulk_beside_gbps={:.3f} bulk_share={:.3f} "
+        "handshakes_per_second={:.0f}\n",
+        middle.gbps_alone, middle.gbps_beside, middle.share(), middle.handshakes_per_second);
+}
+
 void run_perf_handshake(const HandshakeOptions& options) {
+    if (options.beside_bulk) return run_beside_bulk(options);
     std::vector<Row> rows = rows_of(options.only);
     for (unsigned round = 0; round < options.rounds; ++round) {
         for (Row& row : rows) row.rounds.push_back(run_round(row, options));
@@ -174,7 +206,10 @@ void add_perf_handshake(CLI::App& perf) {
     command->add_option("--concurrent", options->concurrent, "handshakes in progress")
         ->check(CLI::Range(1u, 200u))
         ->capture_default_str();
-    command->add_option("--only", options->only, "one kind of identity, such as falcon1024");
+    command->add_option("--only", options->only, "one kind of identity, such as falcon1024")
+        ->check(CLI::IsMember(kind_names(), CLI::ignore_case));
+    command->add_flag("--beside-bulk", options->beside_bulk,
+                      "instead: a download from the server, alone and beside the handshakes");
     command->callback([options] { run_perf_handshake(*options); });
 }
 
