@@ -22,7 +22,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     endpoint::InitialRequest request;
     request.remote = datagram.remote;
     request.token = packet.token;
-    request.half_open = half_open_ + waiting_.datagrams.size();
+    request.half_open = admission_.half_open + admission_.held.size();
     request.connections = connections_.size();
     //= 9000-8.1.3-14
     if (!packet.token.empty()) {
@@ -45,7 +45,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     if (!after_retry && packet.destination.length() < kMinFirstDestinationLength) {
         return drop(DropReason::kBadConnectionIdLength, datagram);
     }
-    switch (admission_->decide(request)) {
+    switch (admission_.policy->decide(request)) {
         case endpoint::Verdict::kAccept: return accept(datagram, packet, request.valid_token);
         case endpoint::Verdict::kRetry: return send_retry(datagram, packet);
         case endpoint::Verdict::kInvalidToken:
@@ -69,11 +69,11 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     // anybody's words, and one that was damaged on the way would keep the client's undamaged
     // packets from being answered.
     if (!endpoint::is_intact(packet)) return drop(DropReason::kDecryptionFailed, datagram);
-    if (waiting_.permits == 0) {
-        if (!waiting_.datagrams.push(datagram)) drop(DropReason::kTooManyHalfOpen, datagram);
+    if (admission_.permits == 0) {
+        if (!admission_.held.push(datagram)) drop(DropReason::kTooManyHalfOpen, datagram);
         return;
     }
-    if (waiting_.permits != kNoLimit) --waiting_.permits;
+    if (admission_.permits != kNoLimit) --admission_.permits;
     connection::ConnectionConfig made;
     made.role = Role::kServer;
     made.version = packet.version;
@@ -106,11 +106,11 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
 // begun needs no permit.
 void Endpoint::Implementation::admit_handshakes(std::size_t count, Instant now) {
     now_ = std::max(now_, now);
-    waiting_.permits = count;
-    while (!waiting_.datagrams.empty()) {
-        if (waiting_.permits == 0 && !is_routed(waiting_.datagrams.front())) return;
+    admission_.permits = count;
+    while (!admission_.held.empty()) {
+        if (admission_.permits == 0 && !is_routed(admission_.held.front())) return;
         endpoint::HeldDatagrams::Held& held =
-            waiting_.borrowed.emplace_back(waiting_.datagrams.pop());
+            admission_.borrowed.emplace_back(admission_.held.pop());
         ReceivedDatagram datagram{
             .data = held.bytes, .local = held.local, .remote = held.remote, .ecn = held.ecn};
         --counters_.datagrams_received;  // it was counted when it came

@@ -45,7 +45,7 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
       generator_(make_generator(settings, random)),
       reset_key_(derived_key(root_key_, "stateless reset")),
       tokens_(derived_key(root_key_, "address token")),
-      admission_(endpoint::make_admission_policy(settings)),
+      admission_{.policy = endpoint::make_admission_policy(settings)},
       stream_resources_(settings.receive_budget),
       shared_{stream_resources_, {*generator_, reset_key_, random}},
       table_(random),
@@ -127,7 +127,7 @@ void Endpoint::Implementation::update_half_open(Entry& entry) {
     const bool half_open = connection.role() == Role::kServer && !connection.address_validated();
     if (half_open == entry.half_open) return;
     entry.half_open = half_open;
-    half_open ? ++half_open_ : --half_open_;
+    half_open ? ++admission_.half_open : --admission_.half_open;
 }
 
 void Endpoint::Implementation::queue_transmit(SlabHandle handle, Entry& entry) {
@@ -146,7 +146,7 @@ void Endpoint::Implementation::remove_if_done(SlabHandle handle) {
     Entry& entry = *connections_.find(handle);
     if (!entry.connection->is_closed() || !entry.closed_told) return;
     forget_ids(handle, entry);
-    if (entry.half_open) --half_open_;
+    if (entry.half_open) --admission_.half_open;
     timers_.set(handle.index, kNever);
     connections_.erase(handle);
     ++counters_.connections_closed;
@@ -235,7 +235,7 @@ void Endpoint::Implementation::settle() {
             entry->connection->settle();
         }
     }
-    waiting_.borrowed.clear();
+    admission_.borrowed.clear();
 }
 
 std::optional<Event> Endpoint::Implementation::poll_event() {
@@ -320,7 +320,7 @@ EndpointStatistics Endpoint::Implementation::statistics() const {
             .connections_opened = counters_.connections_opened,
             .connections_closed = counters_.connections_closed,
             .connections_now = connections_.size(),
-            .half_open_now = half_open_,
+            .half_open_now = admission_.half_open,
             .retries_sent = counters_.retries_sent,
             .version_negotiations_sent = counters_.version_negotiations_sent,
             .stateless_resets_sent = counters_.stateless_resets_sent,

@@ -31,7 +31,7 @@ public:
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
     void settle();
     void admit_handshakes(std::size_t count, Instant now);
-    std::size_t held_datagrams() const { return waiting_.datagrams.size(); }
+    std::size_t held_datagrams() const { return admission_.held.size(); }
     bool transmit(TransmitSlot& slot, Instant now);
     Instant next_timeout() const;
     void on_timeout(Instant now);
@@ -80,10 +80,12 @@ private:
         Ring<SlabHandle> settle;
     };
     static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
-    // Server: clients whose handshake has not begun.
-    struct Waiting {
-        endpoint::HeldDatagrams datagrams;
-        std::vector<endpoint::HeldDatagrams::Held> borrowed;  // until settle()
+    // Server: whom it lets in, and when.
+    struct Admission {
+        std::unique_ptr<endpoint::AdmissionPolicy> policy;
+        std::size_t half_open = 0;
+        endpoint::HeldDatagrams held{};                         // their handshakes have not begun
+        std::vector<endpoint::HeldDatagrams::Held> borrowed{};  // until settle()
         std::size_t permits = kNoLimit;
     };
     struct Server {
@@ -146,7 +148,7 @@ private:
     std::unique_ptr<path::ConnectionIdGenerator> generator_;
     path::ResetTokenKey reset_key_;
     endpoint::TokenSealer tokens_;
-    std::unique_ptr<endpoint::AdmissionPolicy> admission_;
+    Admission admission_;
     streams::StreamResources stream_resources_;
     connection::SharedResources shared_;
     endpoint::ConnectionTable table_;
@@ -154,11 +156,9 @@ private:
     Slab<Entry> connections_;
     DeadlineHeap timers_;
     Queues queues_;
-    Waiting waiting_;
     std::optional<Server> server_;
     ClientContext client_;
     observe::EndpointCounters counters_;
-    std::size_t half_open_ = 0;
     observe::EventSink* sink_ = nullptr;
     Instant now_{};
 };

@@ -13,8 +13,8 @@ std::size_t HandshakeShare::permits(Instant now) {
     const auto passed = static_cast<double>((now - paid_until_).count());
     paid_until_ = now;
     // Nothing is saved up for later: a burst of signatures would stall what flows.
-    debt_ = std::max(debt_ - Duration(static_cast<Duration::rep>(passed * share_)),
-                     Duration::zero());
+    debt_ =
+        std::max(debt_ - Duration(static_cast<Duration::rep>(passed * share_)), Duration::zero());
     if (!is_limited()) return kUnlimited;
     return debt_ == Duration::zero() ? 1 : 0;
 }
