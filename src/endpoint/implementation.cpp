@@ -313,19 +313,13 @@ void Endpoint::Implementation::touch_streams(ConnectionHandle handle) {
 }
 
 EndpointStatistics Endpoint::Implementation::statistics() const {
-    return {.datagrams_received = counters_.datagrams_received,
-            .datagrams_sent = counters_.datagrams_sent,
-            .datagrams_dropped = counters_.dropped.total(),
-            .connections_accepted = counters_.connections_accepted,
-            .connections_opened = counters_.connections_opened,
-            .connections_closed = counters_.connections_closed,
-            .connections_now = connections_.size(),
-            .half_open_now = admission_.half_open,
-            .retries_sent = counters_.retries_sent,
-            .version_negotiations_sent = counters_.version_negotiations_sent,
-            .stateless_resets_sent = counters_.stateless_resets_sent,
-            .receive_budget_used = stream_resources_.budget.used(),
-            .bytes_copied = stream_resources_.blocks.copied()};
+    EndpointStatistics counts = counters_;
+    counts.datagrams_dropped = dropped_.total();
+    counts.connections_now = connections_.size();
+    counts.half_open_now = admission_.half_open;
+    counts.receive_budget_used = stream_resources_.budget.used();
+    counts.bytes_copied = stream_resources_.blocks.copied();
+    return counts;
 }
 
 }  // namespace stoq

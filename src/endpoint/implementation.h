@@ -158,7 +158,8 @@ private:
     Queues queues_;
     std::optional<Server> server_;
     ClientContext client_;
-    observe::EndpointCounters counters_;
+    EndpointStatistics counters_;  // what is counted; statistics() adds what is looked up
+    observe::DropCounters dropped_;
     observe::EventSink* sink_ = nullptr;
     Instant now_{};
 };

@@ -113,7 +113,7 @@ void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram
 }
 
 void Endpoint::Implementation::drop(DropReason reason, const ReceivedDatagram& datagram) {
-    counters_.dropped.add(reason);
+    dropped_.add(reason);
     if (sink_ != nullptr) {
         sink_->on_event({now_, {}, Role::kServer},
                         observe::PacketDropped{.reason = reason, .length = datagram.data.size()});

@@ -41,19 +41,6 @@ struct ConnectionCounters {
     std::uint64_t migrations = 0;
 };
 
-// What an endpoint counts besides its connections.
-struct EndpointCounters {
-    std::uint64_t datagrams_sent = 0;
-    std::uint64_t datagrams_received = 0;
-    std::uint64_t connections_accepted = 0;
-    std::uint64_t connections_opened = 0;
-    std::uint64_t connections_closed = 0;
-    std::uint64_t retries_sent = 0;
-    std::uint64_t version_negotiations_sent = 0;
-    std::uint64_t stateless_resets_sent = 0;
-    DropCounters dropped;
-};
-
 // The position of an event type in `Event`.
 template <class E>
 constexpr std::size_t event_index() {
