@@ -58,6 +58,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
 
 void Endpoint::Implementation::refuse(const ReceivedDatagram& datagram,
                                       const wire::ProtectedPacket& packet) {
+    //= 9000-5.2.2-5
     replies_.refuse(datagram, packet, TransportErrorCode::kConnectionRefused);
     drop(DropReason::kTooManyConnections, datagram);
 }

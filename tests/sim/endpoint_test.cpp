@@ -310,6 +310,7 @@ TEST(SimVersions, AClientIgnoresAVersionNegotiationThatOffersItsOwnVersion) {
     EXPECT_FALSE(negotiate({0x5a6a7a8a, 1}));
 }
 
+//= test 9000-5.2.2-5
 TEST(SimVersions, AServerThatHasStoppedListeningRefuses) {
     World world(plain_scenario(10, 1));
     world.start();
