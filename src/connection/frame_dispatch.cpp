@@ -19,25 +19,7 @@ Duration decode_ack_delay(std::uint64_t encoded, std::uint64_t exponent) {
 }
 
 template <typename Frame>
-constexpr bool kElicitsAck = true;
-template <>
-constexpr bool kElicitsAck<wire::PaddingFrame> = false;
-template <>
-constexpr bool kElicitsAck<wire::AckFrame> = false;
-template <>
-constexpr bool kElicitsAck<wire::ConnectionCloseFrame> = false;
-
-// RFC 9000 section 9.1.
-template <typename Frame>
-constexpr bool kProbes = false;
-template <>
-constexpr bool kProbes<wire::PaddingFrame> = true;
-template <>
-constexpr bool kProbes<wire::PathChallengeFrame> = true;
-template <>
-constexpr bool kProbes<wire::PathResponseFrame> = true;
-template <>
-constexpr bool kProbes<wire::NewConnectionIdFrame> = true;
+constexpr const wire::FrameRule& kRule = *wire::find_frame_rule(Frame::kType);
 
 }  // namespace
 
@@ -60,8 +42,8 @@ TransportResult<void> Connection::process_frames(ByteView payload, Arrival& arri
             return std::unexpected(frame.error());
         STOQ_TRY(std::visit(
             [&]<typename F>(const F& each) -> TransportResult<void> {
-                arrival.ack_eliciting |= kElicitsAck<F>;
-                arrival.non_probing |= !kProbes<F>;
+                arrival.ack_eliciting |= kRule<F>.ack_eliciting;
+                arrival.non_probing |= !kRule<F>.probing;
                 // While closing, nothing but the peer's own CONNECTION_CLOSE matters.
                 if constexpr (!std::is_same_v<F, wire::ConnectionCloseFrame>) {
                     if (!close_.is_open()) return {};

@@ -214,6 +214,21 @@ TEST(DecodeFrame, InAPacketThatMayNotCarryItIsAViolation) {
     }
 }
 
+TEST(DecodeFrame, OfEveryKindNamesTheRowOfTheTableThatItsTypeIsIn) {
+    for (const Good& good : kGood) {
+        const auto bytes = from_hex(good.hex);
+        ByteReader reader(bytes);
+        const auto frame = decode_frame(reader, PacketType::kOneRtt);
+        ASSERT_TRUE(frame) << good.text;
+        const auto* row =
+            std::visit([](const auto& each) { return find_frame_rule(each.kType); }, *frame);
+        const auto* other = find_frame_rule(type_of(bytes));
+        EXPECT_EQ(row->name, other->name);
+        EXPECT_EQ(row->ack_eliciting, other->ack_eliciting) << good.text;
+        EXPECT_EQ(row->probing, other->probing) << good.text;
+    }
+}
+
 TEST(DecodeFillingStream, AFillingStreamFrameIsWhatDecodeFrameSays) {
     for (const char* hex : {"0c 04 4100 aabb", "0d 04 05 aa", "0c 04 05", "0d 04 05"}) {
         const auto bytes = from_hex(hex);
