@@ -155,6 +155,10 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
         tracker(space).write_ack(writer, now, 3);
     }
     if (!may_elicit) return;
+    // Either probe may be lost as well: the second repeats what was in the first.
+    if (space != PacketNumberSpace::kApplication && pending_.probes[index_of(space)] > 0) {
+        requeue_for_probe(space, now);
+    }
     handshake_.write_crypto(space, writer);
     if (packet.level() == EncryptionLevel::kOneRtt) write_application_frames(writer, now);
     // A probe is for an answer now, whatever was asked for before.

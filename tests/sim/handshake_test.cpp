@@ -31,6 +31,22 @@ TEST(SimHandshake, AMebibyteCrossesInBothDirections) {
     EXPECT_EQ(check(plain_scenario(4, 1024 * 1024)), "");
 }
 
+// A ClientHello that is one packet: the first copy and the first of the two probes get lost.
+TEST(SimHandshake, EitherProbeBringsTheClientHelloAgain) {
+    const Scenario scenario = plain_scenario(6, 0);
+    Credentials credentials = *client_config({}).credentials;
+    credentials.groups = "X25519";
+    ClientConfig config = client_config(scenario.client);
+    config.credentials = std::make_shared<const Credentials>(credentials);
+    World world(scenario);
+    world.client_host().uplink().add(std::make_unique<ScriptedDrop>(
+        [](std::size_t index, const Datagram&) { return index < 2; }));
+    world.start(config);
+    ASSERT_TRUE(world.run([&] { return world.both_established(); })) << world.describe();
+    // One timeout of three times the initial RTT of 333 ms, and what a handshake takes without loss.
+    EXPECT_LE(world.simulation().now() - Simulation::kStart, std::chrono::milliseconds(999 + 40));
+}
+
 TEST(SimHandshake, OverABottleneckTheRateIsUsed) {
     Scenario scenario = plain_scenario(5, 4 * 1024 * 1024);
     scenario.plan.streams[0].response = 0;
