@@ -43,7 +43,8 @@ TEST(SimHandshake, EitherProbeBringsTheClientHelloAgain) {
         [](std::size_t index, const Datagram&) { return index < 2; }));
     world.start(config);
     ASSERT_TRUE(world.run([&] { return world.both_established(); })) << world.describe();
-    // One timeout of three times the initial RTT of 333 ms, and what a handshake takes without loss.
+    // One timeout of three times the initial RTT of 333 ms, and what a handshake takes without
+    // loss.
     EXPECT_LE(world.simulation().now() - Simulation::kStart, std::chrono::milliseconds(999 + 40));
 }
 
