@@ -13,11 +13,7 @@
 //     stoq::Task<> serve(stoq::Connection connection) {
 //         while (auto stream = co_await connection.accept_stream()) stoq::spawn(echo(*stream));
 //     }
-//     int main() {
-//         auto runtime = stoq::AsyncRuntime::create();
-//         auto address = (*runtime)->listen({.credentials = ...}, serve);
-//         (*runtime)->run();
-//     }
+// examples/async_echo_server.cpp is the whole of it.
 //
 // Every await ends: with a value, or with an ApiError once the connection is closed (kClosed) or
 // the stream was reset (kStreamReset). Values that are awaited are Result<T, ApiError>; nothing
@@ -26,9 +22,8 @@
 //
 // Ownership: Connection and Stream are small values that may be copied; all copies name the same
 // thing. An AsyncRuntime that is destroyed resumes everybody who waits, with kClosed; a Connection
-// or Stream may be used after that, and answers kClosed too.
-// Threads: those of runtime.h. Coroutines run inside of run(), run_once() and the calls that
-// complete them.
+// or Stream may be used after that, and answers kClosed too. Threads: those of runtime.h.
+// Coroutines run inside of run(), run_once() and the calls that complete them.
 #pragma once
 
 #include <coroutine>
@@ -142,6 +137,7 @@ struct ConnectionState {
     std::optional<CloseInfo> close_info{};
     // Received and not fetched; the oldest give way to the newest.
     std::deque<std::vector<std::uint8_t>> datagrams{};
+    std::deque<std::vector<std::uint8_t>> tickets{};
     std::deque<StreamId> accepted{};  // opened by the peer and not fetched; it may open so many
     std::map<std::uint64_t, std::weak_ptr<StreamState>> streams{};  // those in use
     Waiter establishment;
@@ -149,6 +145,7 @@ struct ConnectionState {
     Waiter bidirectional;
     Waiter unidirectional;
     Waiter datagram;
+    Waiter ticket;
     Waiter datagram_room;
     Waiter end;
 
@@ -371,6 +368,21 @@ public:
             });
     }
     static constexpr std::size_t kMaxDatagrams = 1024;
+    // Client: the next ticket that the server sends, for ConnectConfig::ticket. @error kClosed
+    auto next_ticket() {
+        using Ticket = std::vector<std::uint8_t>;
+        using Answer = std::optional<ApiResult<Ticket>>;
+        return async_detail::await_answer<ApiResult<Ticket>>(
+            state_, state_->ticket, [state = state_]() -> Answer {
+                if (!state->tickets.empty()) {
+                    Ticket ticket = std::move(state->tickets.front());
+                    state->tickets.pop_front();
+                    return ticket;
+                }
+                if (state->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
+                return std::nullopt;
+            });
+    }
     // Waits for the end of the connection and tells how it came.
     auto closed() {
         using Answer = std::optional<ApiResult<CloseInfo>>;
@@ -538,6 +550,12 @@ private:
         connection->datagrams.emplace_back(event.bytes.begin(), event.bytes.end());
         connection->datagram.notify();
     }
+    void on(const TicketReceived& event) {
+        const StatePtr connection = find(event.connection);
+        if (!connection) return;
+        connection->tickets.push_back(event.ticket);
+        connection->ticket.notify();
+    }
     void on(const DatagramWritable& event) {
         if (const StatePtr connection = find(event.connection)) connection->datagram_room.notify();
     }
@@ -569,6 +587,7 @@ private:
         connection->unidirectional.notify();
         connection->datagram.notify();
         connection->datagram_room.notify();
+        connection->ticket.notify();
         connection->end.notify();
     }
 

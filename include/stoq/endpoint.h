@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "stoq/datagram.h"
 #include "stoq/error.h"
@@ -55,6 +56,10 @@ struct ClientConfig {
     // A token of a NEW_TOKEN frame from an earlier connection of the same version to the same
     // server, or empty.
     std::string token{};
+    // From TicketReceived of an earlier connection to the same server name, under the same trust
+    // and policy, or empty: the handshake then needs no certificate and no signature. One that is
+    // of no use is ignored.
+    std::vector<std::uint8_t> ticket{};
     // What Endpoint::path_memory() said of an earlier connection over the same path: from the same
     // local network to the same server, not longer ago than hours. With much to send, the
     // connection then jumps to half of that window after a round trip (careful resume, RFC 9959).

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "stoq/error.h"
 #include "stoq/types.h"
@@ -119,8 +120,15 @@ struct DatagramWritable {
     ConnectionHandle connection;
 };
 
+// Client: a ticket to resume with, for ClientConfig::ticket of a later connection. Use it once (RFC
+// 8446 appendix C.4); keep it secret. Up to eight of a connection come.
+struct TicketReceived {
+    ConnectionHandle connection;
+    std::vector<std::uint8_t> ticket;
+};
+
 using Event = std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
                            StreamWritable, StreamReset, StreamStopped, StreamDelivered,
-                           StreamsAvailable, DatagramReceived, DatagramWritable>;
+                           StreamsAvailable, DatagramReceived, DatagramWritable, TicketReceived>;
 
 }  // namespace stoq

@@ -285,8 +285,8 @@ struct Credentials {
     // ML-DSA certificates hardly shrink; chains of classical ones do.
     bool certificate_compression = false;
 
-    // Server: sends tickets, and resumes from them. Client: asks for them; the endpoint does not
-    // hand them to the application yet, so its own connections begin with a full handshake.
+    // Server: sends tickets, and resumes from them. Client: asks for them; they come as
+    // TicketReceived events.
     bool session_tickets = true;
     // Server: tickets allow 0-RTT data; clients: use it when a ticket allows it. 0-RTT data can be
     // replayed by an attacker (RFC 9001 section 9.2). An endpoint does not use 0-RTT yet: it treats

@@ -104,6 +104,8 @@ struct ConnectConfig {
     Settings settings{};
     // An address token of an earlier connection (Endpoint::address_token), or empty.
     std::string token{};
+    // A ticket of an earlier connection (ClientConfig::ticket), or empty.
+    std::vector<std::uint8_t> ticket{};
     // What an earlier connection learned of the path (ClientConfig::path_memory).
     std::optional<PathMemory> path_memory{};
 };

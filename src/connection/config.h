@@ -53,7 +53,8 @@ struct ConnectionConfig {
     std::optional<PathMemory> path_memory;
 
     std::shared_ptr<const tls::Context> tls;
-    std::string server_name;  // client
+    std::string server_name;           // client
+    std::vector<std::uint8_t> ticket;  // client: to resume with, or empty
     observe::EventSink* sink = nullptr;
 };
 

@@ -144,7 +144,7 @@ ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig
     auto session = tls::Session::create(config.tls, {.server_name = config.server_name,
                                                      .local_transport_parameters = parameters,
                                                      .answer = std::move(answer),
-                                                     .ticket = {},
+                                                     .ticket = config.ticket,
                                                      .alpn = {}});
     if (!session) return std::unexpected(session.error());
     return std::unique_ptr<Connection>(new Connection(config, shared, std::move(*session), now));

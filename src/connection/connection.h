@@ -123,6 +123,8 @@ public:
     //= 9000-8.1.3-3
     //= 9000-8.1.3-12
     const std::string& address_token() const { return tokens_.received; }
+    // Client: the next ticket for a later connection.
+    std::optional<std::vector<std::uint8_t>> take_ticket();
     // Of the path in use, for a later connection; nothing when there is nothing worth it.
     std::optional<PathMemory> path_memory() const;
     // The peer's transport parameters, once known.
@@ -193,9 +195,10 @@ private:
         bool new_token = false;
     };
     struct Tokens {
-        std::string initial;   // client: goes into Initials
-        std::string received;  // client: from NEW_TOKEN
-        std::string to_send;   // server
+        std::string initial;                            // client: goes into Initials
+        std::string received;                           // client: from NEW_TOKEN
+        std::string to_send;                            // server
+        std::deque<std::vector<std::uint8_t>> tickets;  // client: not told yet
     };
 
     // Received, and not used yet.

@@ -20,9 +20,18 @@ TransportResult<void> Connection::apply_tls_events(Instant now) {
             STOQ_TRY(on_peer_parameters(peer->bytes, now));
         } else if (std::holds_alternative<tls::HandshakeComplete>(*event)) {
             on_handshake_complete(now);
+        } else if (auto* received = std::get_if<tls::TicketReceived>(&*event)) {
+            tokens_.tickets.push_back(std::move(received->ticket));
         }
     }
     return {};
+}
+
+std::optional<std::vector<std::uint8_t>> Connection::take_ticket() {
+    if (tokens_.tickets.empty()) return std::nullopt;
+    std::optional<std::vector<std::uint8_t>> ticket(std::move(tokens_.tickets.front()));
+    tokens_.tickets.pop_front();
+    return ticket;
 }
 
 void Connection::on_secret(const tls::SecretInstalled& secret, Instant now) {

@@ -11,7 +11,10 @@ ApiResult<std::shared_ptr<const tls::Context>> Endpoint::Implementation::client_
     const std::shared_ptr<const Credentials>& credentials) {
     if (credentials == nullptr) return std::unexpected(ApiError::kCredentials);
     if (client_.credentials != credentials) {
-        auto context = tls::Context::create(Role::kClient, *credentials);
+        // 0-RTT data is for connections to come.
+        Credentials used = *credentials;
+        used.early_data = false;
+        auto context = tls::Context::create(Role::kClient, used);
         if (!context) return std::unexpected(ApiError::kCredentials);
         client_ = {credentials, std::move(*context), nullptr};
     }
@@ -43,6 +46,7 @@ ApiResult<std::unique_ptr<connection::Connection>> Endpoint::Implementation::mak
     made.original_destination_id = new_destination_id();
     made.initial_destination_id = made.remote_id = made.original_destination_id;
     made.token = config.token;
+    made.ticket = config.ticket;
     if (config.settings.careful_resume) made.path_memory = config.path_memory;
     made.tls = std::move(tls);
     made.server_name = config.server_name;

@@ -279,6 +279,7 @@ std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, 
     if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
     if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};
     if (connection.take_datagram_writable()) return DatagramWritable{name};
+    if (auto ticket = connection.take_ticket()) return TicketReceived{name, std::move(*ticket)};
     if (connection.is_open()) return std::nullopt;
     entry.closed_told = true;
     return ConnectionClosed{name, connection.close_info()};

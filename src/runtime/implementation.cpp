@@ -143,6 +143,7 @@ RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectCo
                               .credentials = config.credentials,
                               .settings = config.settings,
                               .token = config.token,
+                              .ticket = config.ticket,
                               .path_memory = config.path_memory};
     const auto handle = endpoint_->connect(client, io::now());
     if (!handle) {

@@ -21,6 +21,7 @@ namespace stoq::tool {
 namespace {
 
 constexpr int kWarmUpShare = 10;
+constexpr std::size_t kEnoughTickets = 1000;
 constexpr int kLowestPriority = 19;
 // The server sends without end to whoever asks for this protocol.
 constexpr std::string_view kBulkProtocol = "bulk";
@@ -48,12 +49,13 @@ Identity identity_of(KeyType type) {
 // but those that want bulk.
 class Server {
 public:
-    explicit Server(const Identity& identity) : runtime_(value_or_fail(Runtime::create())) {
+    Server(const Identity& identity, bool tickets)
+        : runtime_(value_or_fail(Runtime::create())), tickets_(tickets) {
         ListenConfig config;
         config.address = "127.0.0.1:0";
         config.credentials.identities = {identity};
         config.credentials.alpn = {std::string(kPerfProtocol), std::string(kBulkProtocol)};
-        config.credentials.session_tickets = false;
+        config.credentials.session_tickets = tickets;
         address_ = value_or_fail(runtime_->listen(config));
         runtime_->set_event_handler([this](const Event& event) { on_event(event); });
         thread_ = std::thread([this] {
@@ -80,7 +82,7 @@ private:
             const ConnectionHandle connection = established->connection;
             const auto info = endpoint.info(connection);
             if (!info || info->application_protocol != kBulkProtocol) {
-                (void)endpoint.close(connection, 0);
+                if (!tickets_) (void)endpoint.close(connection, 0);
             } else if (const auto stream =
                            endpoint.open_stream(connection, Directionality::kUnidirectional)) {
                 fill(connection, *stream);
@@ -94,6 +96,7 @@ private:
     }
 
     std::unique_ptr<Runtime> runtime_;
+    bool tickets_;
     Address address_;
     std::thread thread_;
 };
@@ -104,7 +107,7 @@ ConnectConfig client_config(const HandshakeLoad& load, const Identity& server,
     credentials.trust = value_or_fail(Trust::fingerprint(server.fingerprint()));
     credentials.alpn = {std::string(protocol)};
     credentials.groups = load.group;
-    credentials.session_tickets = false;
+    credentials.session_tickets = load.resumed;
     ConnectConfig config;
     config.remote = address;
     config.server_name = "localhost";
@@ -117,6 +120,7 @@ class Clients {
 public:
     Clients(const HandshakeLoad& load, const Identity& server, const Address& address)
         : runtime_(value_or_fail(Runtime::create())),
+          resumed_(load.resumed),
           config_(client_config(load, server, address, kPerfProtocol)) {
         runtime_->set_event_handler([this](const Event& event) { on_event(event); });
         for (std::uint64_t i = 0; i < load.concurrent; ++i) begin();
@@ -150,6 +154,11 @@ private:
     }
 
     void begin() {
+        config_.ticket.clear();
+        if (!tickets_.empty()) {
+            config_.ticket = std::move(tickets_.back());
+            tickets_.pop_back();
+        }
         const auto connection = runtime_->connect(config_);
         if (!connection) fail(connection.error().message());
     }
@@ -157,7 +166,10 @@ private:
     void on_event(const Event& event) {
         if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
             on_established(established->connection);
+        } else if (const auto* received = std::get_if<TicketReceived>(&event)) {
+            on_ticket(*received);
         } else if (const auto* closed = std::get_if<ConnectionClosed>(&event)) {
+            if (closed->info.kind == CloseKind::kLocalApplication) return;
             if (closed->info.kind != CloseKind::kPeerApplication)
                 return fail(to_string(closed->info));
             ++completed_;
@@ -165,9 +177,19 @@ private:
         }
     }
 
+    void on_ticket(const TicketReceived& event) {
+        // A server sends two, and one is used.
+        if (tickets_.size() < kEnoughTickets) tickets_.push_back(event.ticket);
+        const auto info = runtime_->endpoint().info(event.connection);
+        // The second ticket of a connection comes when that is closed already.
+        if (!info || !runtime_->endpoint().close(event.connection, 0)) return;
+        if (info->resumed) ++completed_;
+        begin();
+    }
+
     void on_established(ConnectionHandle connection) {
-        if (!group_.empty()) return;
         const auto info = runtime_->endpoint().info(connection);
+        if (!group_.empty() || (resumed_ && !info->resumed)) return;
         group_ = info->key_exchange_group;
         signature_ = info->signature;
     }
@@ -178,7 +200,9 @@ private:
     }
 
     std::unique_ptr<Runtime> runtime_;
+    bool resumed_;
     ConnectConfig config_;
+    std::vector<std::vector<std::uint8_t>> tickets_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     std::uint64_t completed_ = 0;
     std::string group_;
@@ -241,7 +265,7 @@ private:
 HandshakeResult run_handshakes(const HandshakeLoad& load) {
     pin_to(1);
     const Identity identity = identity_of(load.key_type);
-    Server server(identity);
+    Server server(identity, load.resumed);
     Clients clients(load, identity, server.address());
     clients.run_for(load.span / kWarmUpShare);
     const HandshakeResult before = clients.totals();
@@ -262,7 +286,7 @@ BulkResult run_bulk_beside_handshakes(const HandshakeLoad& load) {
     // The load's clients share a core with the reader; they are not what is measured, and give way.
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestPriority);
     const Identity identity = identity_of(load.key_type);
-    Server server(identity);
+    Server server(identity, false);
     BulkReader reader(load, identity, server.address());
     const auto idle = [](Duration span) { std::this_thread::sleep_for(span); };
     BulkResult result;

@@ -15,6 +15,9 @@ struct HandshakeLoad {
     std::string group;              // the only one that the client offers
     std::uint64_t concurrent = 16;  // handshakes in progress
     Duration span{};                // measured, after a warm-up of a tenth
+    // Each resumes from a ticket of the one before. The client then ends the connection, when the
+    // next ticket has come; otherwise the server does, when the handshake is complete.
+    bool resumed = false;
 };
 
 // Of the measured time.

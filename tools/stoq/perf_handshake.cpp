@@ -31,11 +31,15 @@ constexpr std::array kKinds{
     Kind{"p521_falcon1024", KeyType::kP521Falcon1024},
     Kind{"ML-DSA-65", KeyType::kMlDsa65},
 };
+// The row of handshakes that need no identity.
+constexpr std::string_view kResumed = "resumed";
 constexpr std::array<std::string_view, 2> kGroups{"X25519", "X25519MLKEM768"};
 
 std::vector<std::string> kind_names() {
     std::vector<std::string> names;
+    names.reserve(kKinds.size() + 1);
     for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+    names.emplace_back(kResumed);
     return names;
 }
 
@@ -66,6 +70,7 @@ struct Row {
     template <typename Figure>
     double median(const Figure& figure) const {
         std::vector<double> values;
+        values.reserve(rounds.size());
         for (const Round& round : rounds) values.push_back(figure(round));
         std::ranges::sort(values);
         return values[values.size() / 2];
@@ -92,17 +97,25 @@ std::vector<Row> rows_of(std::string_view only) {
         if (!tls::kHasFalcon && kind.name.find("falcon") != std::string_view::npos) continue;
         for (const std::string_view group : kGroups) rows.push_back({kind, group});
     }
+    if (only.empty() || same_name(only, kResumed)) {
+        for (const std::string_view group : kGroups) {
+            rows.push_back({{kResumed, KeyType::kP256}, group});
+        }
+    }
     return rows;
 }
 
 // The cryptography is timed right beside the handshakes, because machines change their speed.
 Round run_round(const Row& row, const HandshakeOptions& options) {
     Round round;
-    round.primitives = measure_primitives(row.kind.name, row.group);
+    const bool resumed = row.kind.name == kResumed;
+    round.primitives = measure_primitives(resumed ? "P-256" : row.kind.name, row.group);
+    if (resumed) round.primitives.sign = round.primitives.verify = 0;
     round.handshakes = run_handshakes({.key_type = row.kind.type,
                                        .group = std::string(row.group),
                                        .concurrent = options.concurrent,
-                                       .span = parse_duration(options.duration)});
+                                       .span = parse_duration(options.duration),
+                                       .resumed = resumed});
     if (!same_name(round.handshakes.group, row.group)) {
         throw Failure(ExitCode::kOther, fmt::format("{} was negotiated, and not {}",
                                                     round.handshakes.group, row.group));
@@ -137,7 +150,8 @@ void print_table(const std::vector<Row>& rows) {
         "of the server's part of the key exchange, and of its key schedule, packet keys and "
         "packets;\n"
         "share: of the server's time that this cryptography alone takes; up, down: bytes of UDP\n"
-        "payload, with the close. Medians of the rounds.\n");
+        "payload, with the close. Resumed: no signature, and a new ticket. Medians of the "
+        "rounds.\n");
 }
 
 // Of the key exchange that is the default. Only what was measured is there.
@@ -149,6 +163,8 @@ void print_result(const std::vector<Row>& rows) {
             result +=
                 fmt::format(" falcon1024_per_second={:.0f} falcon1024_share_of_primitives={:.3f}",
                             row.per_second(), row.share_of_primitives());
+        } else if (row.kind.name == kResumed) {
+            result += fmt::format(" resumed_per_second={:.0f}", row.per_second());
         } else if (row.kind.type == KeyType::kP256) {
             result += fmt::format(" p256_per_second={:.0f}", row.per_second());
         } else if (row.kind.type == KeyType::kMlDsa65) {
@@ -160,9 +176,11 @@ void print_result(const std::vector<Row>& rows) {
 
 // How much of a download's speed is left beside a flood of handshakes with the same server.
 void run_beside_bulk(const HandshakeOptions& options) {
-    const Kind& kind = *std::ranges::find_if(kKinds, [&](const Kind& each) {
+    const auto found = std::ranges::find_if(kKinds, [&](const Kind& each) {
         return same_name(each.name, options.only.empty() ? "falcon1024" : options.only);
     });
+    if (found == kKinds.end()) throw Failure(ExitCode::kUsage, "a flood is of full handshakes");
+    const Kind& kind = *found;
     std::vector<BulkResult> rounds;
     for (unsigned round = 0; round < options.rounds; ++round) {
         rounds.push_back(run_bulk_beside_handshakes({.key_type = kind.type,

@@ -54,6 +54,7 @@ private:
     void on(const StreamsAvailable&) {}
     void on(const DatagramReceived&) {}
     void on(const DatagramWritable&) {}
+    void on(const TicketReceived&) {}
 
     void receive(ConnectionHandle connection, StreamId stream) {
         const auto at = requests_.find(key(connection, stream));

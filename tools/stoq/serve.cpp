@@ -70,6 +70,7 @@ private:
     void on(const StreamsAvailable&) {}
     void on(const DatagramReceived&) {}
     void on(const DatagramWritable&) {}
+    void on(const TicketReceived&) {}
 
     std::shared_ptr<FileRequest> find(ConnectionHandle connection, StreamId stream) const {
         const auto at = requests_.find(key(connection, stream));
