@@ -19,7 +19,8 @@ EndpointSettings with_key(std::uint8_t fill) {
 // Two hosts without applications on a path of 10 ms each way.
 class Pair {
 public:
-    explicit Pair(std::uint8_t server_key = 1, const Credentials& server = test::server_credentials())
+    explicit Pair(std::uint8_t server_key = 1,
+                  const Credentials& server = test::server_credentials())
         : server_(simulation_.add_host(
               {.address = server_address(), .endpoint = with_key(server_key), .seed = 2})) {
         for (Host* host : {&client_, &server_}) {
