@@ -122,7 +122,7 @@ constexpr Answers kAnswers[] = {
      "907a4931ddc2ce8360478a45f1bffededd6a04015b00233ecd851a62ecba06c1"},
 };
 
-const Scheme& scheme_of(const std::string& name) {
+const Scheme& scheme_of(std::string_view name) {
     for (const Algorithm& algorithm : kAlgorithms) {
         if (algorithm.name == name) return *algorithm.scheme;
     }
