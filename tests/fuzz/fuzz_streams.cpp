@@ -64,7 +64,8 @@ private:
 
     bool receive() {
         now_ += std::chrono::milliseconds(1);
-        const std::size_t length = std::min<std::size_t>(byte(), input_.remaining());
+        const std::size_t wanted = byte();  // before asking what remains behind it
+        const std::size_t length = std::min(wanted, input_.remaining());
         return test::deliver(set_, *input_.read_bytes(length), now_).has_value();
     }
 
