@@ -1,4 +1,4 @@
-# What the library links: OpenSSL, liboqs for Falcon, and intel-ipsec-mb where there is one.
+# What the library links: OpenSSL, liboqs for Falcon, and intel-ipsec-mb and libbpf where there are such.
 #
 # The system's packages come first. Where they are too old, tools/dev/setup.sh (`make setup`) has put
 # newer ones into a cache outside the tree and left their prefixes in prefixes.cmake there.
@@ -157,6 +157,26 @@ if(STOQ_WITH_FALCON)
         INTERFACE_LINK_LIBRARIES "OpenSSL::Crypto;Threads::Threads;m")
 endif()
 
+# --- libbpf: PkgConfig::LIBBPF -------------------------------------------------------------------
+
+set(STOQ_WITH_BPF AUTO CACHE STRING "Programs for the kernel, with libbpf, clang and bpftool: AUTO, ON, OFF")
+set_property(CACHE STOQ_WITH_BPF PROPERTY STRINGS AUTO ON OFF)
+
+set(STOQ_HAVE_BPF OFF)
+if(STOQ_WITH_BPF)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(LIBBPF QUIET IMPORTED_TARGET GLOBAL "libbpf>=1.0")
+    endif()
+    find_program(STOQ_BPF_CLANG NAMES clang clang-19)
+    find_program(STOQ_BPFTOOL bpftool PATHS /usr/sbin)
+    mark_as_advanced(STOQ_BPF_CLANG STOQ_BPFTOOL)
+    if(LIBBPF_FOUND AND STOQ_BPF_CLANG AND STOQ_BPFTOOL)
+        set(STOQ_HAVE_BPF ON)
+    elseif(NOT STOQ_WITH_BPF STREQUAL AUTO)
+        message(FATAL_ERROR "libbpf >= 1.0, clang and bpftool were asked for and not found; `make setup` installs them.")
+    endif()
+endif()
+
 message(STATUS "STOQ: OpenSSL ${OPENSSL_VERSION} (${OPENSSL_SSL_LIBRARY})")
 if(STOQ_HAVE_IPSEC_MB)
     message(STATUS "STOQ: intel-ipsec-mb (${IPSEC_MB_LIBRARY})")
@@ -167,4 +187,9 @@ if(STOQ_WITH_FALCON)
     message(STATUS "STOQ: liboqs (${STOQ_LIBOQS_LIBRARY})")
 else()
     message(STATUS "STOQ: without Falcon")
+endif()
+if(STOQ_HAVE_BPF)
+    message(STATUS "STOQ: libbpf ${LIBBPF_VERSION}")
+else()
+    message(STATUS "STOQ: no libbpf, clang or bpftool; workers hand datagrams over to each other")
 endif()

@@ -66,7 +66,7 @@ on_amd64() { [ "$(dpkg --print-architecture)" = amd64 ]; }
 packages_of() {
     case $1 in
         build) echo g++ cmake ninja-build make pkg-config git ca-certificates openssl \
-            libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libzstd-dev ;;
+            libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libzstd-dev clang libbpf-dev bpftool ;;
         test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev ;;
         bench) packages_of build; echo libbenchmark-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
