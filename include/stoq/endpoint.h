@@ -136,6 +136,7 @@ struct EndpointStatistics {
     std::uint64_t retries_sent = 0;
     std::uint64_t version_negotiations_sent = 0;
     std::uint64_t stateless_resets_sent = 0;
+    std::uint64_t foreign_datagrams = 0;  // of other workers
     std::uint64_t receive_budget_used = 0;
     // Stream bytes that were copied, besides being encrypted or decrypted.
     std::uint64_t bytes_copied = 0;
@@ -151,6 +152,12 @@ struct ReadPieces {
     std::size_t count = 0;   // pieces that were filled
     std::size_t length = 0;  // bytes of all of them
     bool finished = false;   // nothing comes behind the last
+};
+
+// A datagram for another worker's connection (EndpointSettings::worker), to be received there.
+struct ForeignDatagram {
+    std::uint8_t worker = 0;
+    ReceivedDatagram datagram;
 };
 
 class Endpoint {
@@ -183,6 +190,8 @@ public:
     // Takes what arrived. Datagrams of one connection that stand next to each other are processed
     // as a batch. The memory is borrowed until settle() and is overwritten.
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
+    // Datagrams of other workers that came here since the last settle(); borrowed like all others.
+    std::span<const ForeignDatagram> foreign_datagrams() const;
     // Copies what the application has not consumed out of borrowed memory.
     void settle();
     // Fills `slot` with the next datagrams to send. False when there is nothing to send now.
@@ -215,6 +224,8 @@ public:
     ApiResult<ConnectionInfo> info(ConnectionHandle connection) const;
     ApiResult<ConnectionStatistics> statistics(ConnectionHandle connection) const;
     EndpointStatistics statistics() const;
+    // Of the connection IDs that are issued, in bytes.
+    std::size_t connection_id_length() const;
     // Updates the keys of a connection (RFC 9001 section 6).
     // @error kNotReady before the handshake is confirmed, or while an update is in progress.
     ApiResult<void> update_keys(ConnectionHandle connection);

@@ -117,6 +117,15 @@ struct QuicLbSettings {
     bool encode_length = false;
 };
 
+// One of several endpoints behind one port. Their connection IDs have an octet more, which tells
+// whose they are to whoever knows their persistent_key, and nothing to anybody else.
+struct WorkerSettings {
+    std::uint8_t number = 0;
+    // Those that are there: `count` from `first` on, of which this is one.
+    std::uint8_t first = 0;
+    std::uint8_t count = 1;
+};
+
 // Settings of an endpoint: shared by all of its connections.
 struct EndpointSettings {
     // Length of the connection IDs that we issue, 4 to 20 bytes. Random, unless `quic_lb` is set.
@@ -137,6 +146,8 @@ struct EndpointSettings {
     // restart and peers of the previous process are reset at once, and tokens and tickets live on.
     // All zero: a random key for this process only.
     std::array<std::uint8_t, 32> persistent_key{};
+    // Set by WorkerGroup (stoq/workers.h). Needs a persistent_key, the same for all of the group.
+    std::optional<WorkerSettings> worker{};
     // A server without a use for 0-RTT address tokens can turn NEW_TOKEN off.
     bool send_new_token = true;
 };

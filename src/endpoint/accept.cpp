@@ -69,7 +69,11 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     // What cannot be opened makes no connection, and costs no TLS session: its connection IDs are
     // anybody's words, and one that was damaged on the way would keep the client's undamaged
     // packets from being answered.
-    if (!endpoint::is_intact(packet)) return drop(DropReason::kDecryptionFailed, datagram);
+    if (!endpoint::is_intact(packet)) {
+        // Or the client uses an ID by now that another worker gave it.
+        if (is_foreign(datagram)) return;
+        return drop(DropReason::kDecryptionFailed, datagram);
+    }
     if (admission_.permits == 0) {
         if (!admission_.held.push(datagram)) drop(DropReason::kTooManyHalfOpen, datagram);
         return;

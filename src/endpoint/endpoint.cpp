@@ -1,19 +1,40 @@
 // The public face: handles in, results out.
 #include "stoq/endpoint.h"
 
+#include <algorithm>
+
 #include "endpoint/implementation.h"
 #include "path/quic_lb.h"
+#include "path/worker_ids.h"
 
 namespace stoq {
 
+namespace {
+
+bool is_valid(const WorkerSettings& worker, const EndpointSettings& settings) {
+    const bool has_key =
+        std::ranges::any_of(settings.persistent_key, [](std::uint8_t byte) { return byte != 0; });
+    const int behind_last = worker.first + worker.count;
+    return has_key && worker.number >= worker.first && worker.number < behind_last &&
+           behind_last <= path::WorkerIdGenerator::kMaxWorkers;
+}
+
+std::size_t length_of_ids(const EndpointSettings& settings) {
+    const std::size_t length = settings.quic_lb
+                                   ? path::QuicLbGenerator::length_of(*settings.quic_lb)
+                                   : std::size_t{settings.connection_id_length};
+    return length + (settings.worker ? path::WorkerIdGenerator::kExtraLength : 0);
+}
+
+}  // namespace
+
 ApiResult<Endpoint> Endpoint::create(const EndpointSettings& settings, RandomSource& random) {
-    if (settings.connection_id_length < path::RandomConnectionIdGenerator::kMinLength ||
-        settings.connection_id_length > wire::kMaxConnectionIdLength) {
-        return std::unexpected(ApiError::kInvalidArgument);
-    }
-    if (settings.quic_lb && !path::QuicLbGenerator::is_valid(*settings.quic_lb)) {
-        return std::unexpected(ApiError::kInvalidArgument);
-    }
+    const bool valid =
+        settings.connection_id_length >= path::RandomConnectionIdGenerator::kMinLength &&
+        (!settings.quic_lb || path::QuicLbGenerator::is_valid(*settings.quic_lb)) &&
+        (!settings.worker || is_valid(*settings.worker, settings)) &&
+        length_of_ids(settings) <= wire::kMaxConnectionIdLength;
+    if (!valid) return std::unexpected(ApiError::kInvalidArgument);
     return Endpoint(std::make_unique<Implementation>(settings, random));
 }
 
@@ -49,6 +70,14 @@ void Endpoint::admit_handshakes(std::size_t count, Instant now) {
 
 std::size_t Endpoint::held_datagrams() const {
     return implementation_->held_datagrams();
+}
+
+std::span<const ForeignDatagram> Endpoint::foreign_datagrams() const {
+    return implementation_->foreign_datagrams();
+}
+
+std::size_t Endpoint::connection_id_length() const {
+    return implementation_->connection_id_length();
 }
 
 void Endpoint::settle() {

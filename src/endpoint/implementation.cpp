@@ -6,6 +6,7 @@
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
 #include "path/quic_lb.h"
+#include "path/worker_ids.h"
 
 namespace stoq {
 namespace {
@@ -30,10 +31,16 @@ std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& roo
 
 std::unique_ptr<path::ConnectionIdGenerator> make_generator(const EndpointSettings& settings,
                                                             RandomSource& random) {
+    std::unique_ptr<path::ConnectionIdGenerator> made;
     if (settings.quic_lb) {
-        return std::make_unique<path::QuicLbGenerator>(*settings.quic_lb, random);
+        const std::size_t behind = settings.worker ? path::WorkerIdGenerator::kExtraLength : 0;
+        made = std::make_unique<path::QuicLbGenerator>(*settings.quic_lb, random, behind);
+    } else {
+        made = std::make_unique<path::RandomConnectionIdGenerator>(settings.connection_id_length);
     }
-    return std::make_unique<path::RandomConnectionIdGenerator>(settings.connection_id_length);
+    if (!settings.worker) return made;
+    return std::make_unique<path::WorkerIdGenerator>(
+        std::move(made), path::worker_key(settings.persistent_key), settings.worker->number);
 }
 
 }  // namespace
@@ -236,6 +243,7 @@ void Endpoint::Implementation::settle() {
         }
     }
     admission_.borrowed.clear();
+    queues_.foreign.clear();
 }
 
 std::optional<Event> Endpoint::Implementation::poll_event() {

@@ -29,6 +29,8 @@ public:
     ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
 
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
+    std::size_t connection_id_length() const { return generator_->length(); }
+    std::span<const ForeignDatagram> foreign_datagrams() const { return queues_.foreign; }
     void settle();
     void admit_handshakes(std::size_t count, Instant now);
     std::size_t held_datagrams() const { return admission_.held.size(); }
@@ -73,11 +75,13 @@ private:
         bool settle_queued = false;
         bool closed_told = false;
     };
-    // Connections that wait for their turn, each at most once in each queue.
+    // Connections that wait for their turn, each at most once in each queue; and datagrams that
+    // wait for other workers, until settle().
     struct Queues {
         Ring<SlabHandle> transmit;
         Ring<SlabHandle> events;
         Ring<SlabHandle> settle;
+        std::vector<ForeignDatagram> foreign;
     };
     static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
     // Server: whom it lets in, and when.
@@ -106,6 +110,7 @@ private:
     void negotiate_version(const ReceivedDatagram& datagram,
                            const wire::UnsupportedVersionPacket& packet);
     void receive_unrouted_short(ReceivedDatagram& datagram);
+    bool is_foreign(const ReceivedDatagram& datagram);
     void drop(DropReason reason, const ReceivedDatagram& datagram);
 
     // accept.cpp

@@ -8,6 +8,9 @@
 namespace stoq {
 namespace {
 
+// Datagrams for other workers between two calls of settle(): more than the largest batches have.
+constexpr std::size_t kMaxForeign = 4096;
+
 // Connection IDs of the two datagrams are the same bytes at the same place.
 bool same_destination(ByteView a, ByteView b, std::size_t id_length) {
     if (a.size() <= id_length || b.size() <= id_length) return false;
@@ -86,6 +89,7 @@ void Endpoint::Implementation::receive_unrouted_long(ReceivedDatagram& datagram)
     //= 9000-5.2.2-8
     //= 9000-6.1-1
     if (wanted == nullptr || wanted->type != wire::PacketType::kInitial) {
+        if (is_foreign(datagram)) return;
         return drop(DropReason::kUnknownConnection, datagram);
     }
     on_initial(datagram, *wanted);
@@ -105,11 +109,26 @@ void Endpoint::Implementation::negotiate_version(const ReceivedDatagram& datagra
 }
 
 void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram) {
+    if (is_foreign(datagram)) return;
     drop(DropReason::kUnknownConnection, datagram);
     const auto view = wire::peek_destination_connection_id(datagram.data, generator_->length());
     if (!view) return;
     //= 9000-10.3-1
     counters_.stateless_resets_sent += replies_.reset(datagram, reset_key_.token_for(*view));
+}
+
+// Whether the datagram is another worker's; then it is kept for it.
+bool Endpoint::Implementation::is_foreign(const ReceivedDatagram& datagram) {
+    if (!settings_.worker || queues_.foreign.size() == kMaxForeign) return false;
+    const auto id = wire::peek_destination_connection_id(datagram.data, generator_->length());
+    const auto owner = id ? generator_->owner_of(*id) : std::nullopt;
+    const WorkerSettings& workers = *settings_.worker;
+    // One that is not there, any more, cannot answer: we do, with a reset.
+    const bool there = owner && *owner - workers.first < workers.count && *owner >= workers.first;
+    if (!there || *owner == workers.number) return false;
+    queues_.foreign.push_back({static_cast<std::uint8_t>(*owner), datagram});
+    ++counters_.foreign_datagrams;
+    return true;
 }
 
 void Endpoint::Implementation::drop(DropReason reason, const ReceivedDatagram& datagram) {

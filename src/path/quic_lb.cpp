@@ -99,8 +99,9 @@ bool QuicLbGenerator::is_valid(const QuicLbSettings& settings) {
            settings.server_id.size() + settings.nonce_length <= kMaxTextLength;
 }
 
-QuicLbGenerator::QuicLbGenerator(const QuicLbSettings& settings, RandomSource& random)
-    : settings_(settings) {
+QuicLbGenerator::QuicLbGenerator(const QuicLbSettings& settings, RandomSource& random,
+                                 std::size_t behind)
+    : settings_(settings), behind_(behind) {
     STOQ_CHECK(is_valid(settings));
     if (!settings.key) return;
     cipher_.emplace(*settings.key);
@@ -110,14 +111,18 @@ QuicLbGenerator::QuicLbGenerator(const QuicLbSettings& settings, RandomSource& r
     nonces_left_ = bits < 64 ? std::uint64_t{1} << bits : UINT64_MAX;
 }
 
+std::size_t QuicLbGenerator::length_of(const QuicLbSettings& settings) {
+    return 1 + settings.server_id.size() + settings.nonce_length;
+}
+
 std::size_t QuicLbGenerator::length() const {
-    return 1 + settings_.server_id.size() + settings_.nonce_length;
+    return length_of(settings_);
 }
 
 std::uint8_t QuicLbGenerator::first_octet(std::uint8_t codepoint, std::uint8_t random_bits) const {
     const bool tells_length = settings_.encode_length || codepoint == kUnroutable;
-    const std::uint8_t low =
-        tells_length ? static_cast<std::uint8_t>(length() - 1) : std::uint8_t(random_bits & 0x1f);
+    const std::uint8_t low = tells_length ? static_cast<std::uint8_t>(length() + behind_ - 1)
+                                          : std::uint8_t(random_bits & 0x1f);
     return static_cast<std::uint8_t>(codepoint << 5 | low);
 }
 

@@ -34,9 +34,10 @@ public:
     static constexpr std::uint8_t kUnroutable = 7;  // reserved codepoint
 
     static bool is_valid(const QuicLbSettings& settings);
+    static std::size_t length_of(const QuicLbSettings& settings);
 
-    // `settings` must be valid (checked).
-    QuicLbGenerator(const QuicLbSettings& settings, RandomSource& random);
+    // `settings` must be valid (checked). Behind each ID another generator puts `behind` bytes.
+    QuicLbGenerator(const QuicLbSettings& settings, RandomSource& random, std::size_t behind = 0);
 
     std::size_t length() const override;
     // Nonces never repeat: when all were used, the IDs are such that a load balancer cannot route.
@@ -52,6 +53,7 @@ private:
     void advance_nonce();
 
     QuicLbSettings settings_;
+    std::size_t behind_;
     std::optional<QuicLbCipher> cipher_;
     std::array<std::uint8_t, wire::kMaxConnectionIdLength> nonce_{};  // the next; with a key only
     std::uint64_t nonces_left_ = 0;
