@@ -11,8 +11,8 @@
 // and closes through endpoint(); what it leaves to send goes out in the same turn.
 //
 // Threads: a runtime belongs to the thread that runs it; only post() and stop() may be called from
-// elsewhere. Nothing is shared between runtimes, so a server may run one per core on one port
-// (RuntimeSettings::reuse_port).
+// elsewhere. Runtimes share nothing but what stoq/workers.h hands from one to the other, so a
+// server may run one per core on one port.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,8 @@
 #include "stoq/types.h"
 
 namespace stoq {
+
+class WorkerGroup;
 
 // What the system or the endpoint refused, and what was attempted.
 struct RuntimeError {
@@ -69,8 +71,10 @@ struct RuntimeSettings {
     // Trains of datagrams per system call (UDP_SEGMENT, UDP_GRO), where the system has them.
     bool segmentation_offload = true;
     bool receive_coalescing = true;
-    // SO_REUSEPORT: several runtimes, one per thread, listen on one port.
-    bool reuse_port = false;
+    // Several runtimes, one per thread, that listen on one port (stoq/workers.h), and which of them
+    // this is, from 0. Its persistent_key is that of all their endpoints.
+    std::shared_ptr<WorkerGroup> group{};
+    std::uint8_t worker = 0;
     // Where connect() sends from. Empty: any address, IPv6 and IPv4, and a port that the system
     // chooses; and the listening socket if there is one.
     Address client_address{};

@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "io/clock.h"
+#include "runtime/worker_group.h"
 
 namespace stoq {
 namespace {
@@ -59,7 +60,11 @@ RuntimeResult<std::unique_ptr<Runtime::Implementation>> Runtime::Implementation:
     auto waker = io::Waker::create();
     if (!waker) return std::unexpected(system_error(waker.error(), "cannot create an eventfd"));
     auto made = std::make_unique<Implementation>(settings, std::move(*waker));
-    auto endpoint = Endpoint::create(settings.endpoint, made->random_);
+    if (settings.group && !made->join_group()) {
+        return std::unexpected(
+            api_error(ApiError::kInvalidArgument, "cannot be that worker of the group"));
+    }
+    auto endpoint = Endpoint::create(made->settings_.endpoint, made->random_);
     if (!endpoint) return std::unexpected(api_error(endpoint.error(), "cannot create an endpoint"));
     made->endpoint_.emplace(std::move(*endpoint));
     if (settings.qlog_directory.empty()) return made;
@@ -76,10 +81,25 @@ RuntimeResult<std::unique_ptr<Runtime::Implementation>> Runtime::Implementation:
 Runtime::Implementation::Implementation(const RuntimeSettings& settings, io::Waker waker)
     : settings_(settings), sockets_(std::move(waker)), handshakes_(settings.handshake_share) {}
 
+Runtime::Implementation::~Implementation() {
+    if (inbox_ != nullptr) inbox_->close();
+}
+
+// False when there is no such worker, or another runtime is it.
+bool Runtime::Implementation::join_group() {
+    WorkerGroup::Implementation& group = *settings_.group->implementation_;
+    settings_.endpoint.worker = group.worker(settings_.worker);
+    settings_.endpoint.persistent_key = group.persistent_key();
+    if (!settings_.endpoint.worker) return false;
+    runtime::WorkerInbox& inbox = group.inbox(settings_.worker);
+    if (!inbox.open(sockets_.waker())) return false;
+    inbox_ = &inbox;
+    return true;
+}
+
 io::UdpSettings Runtime::Implementation::udp_settings(const Address& local) const {
     io::UdpSettings udp;
     udp.local = local;
-    udp.reuse_port = settings_.reuse_port;
     udp.segmentation_offload = settings_.segmentation_offload;
     udp.receive_coalescing = settings_.receive_coalescing;
     udp.receive_buffer = settings_.receive_buffer;
@@ -93,16 +113,22 @@ SystemResult<Address> Runtime::Implementation::bind(const std::vector<Address>& 
     SystemResult<Address> bound =
         std::unexpected(std::make_error_code(std::errc::address_not_available));
     for (const Address& candidate : candidates) {
-        bound = sockets_.open(udp_settings(candidate), false);
+        bound = sockets_.open(listening(candidate), false);
         if (bound) break;
         Address any = any_of(Address::Family::kIpv6);
         any.port = candidate.port;
         if (candidate != any || bound.error() != std::errc::address_family_not_supported) continue;
         any.family = Address::Family::kIpv4;
-        bound = sockets_.open(udp_settings(any), false);
+        bound = sockets_.open(listening(any), false);
         if (bound) break;
     }
     return bound;
+}
+
+io::UdpSettings Runtime::Implementation::listening(const Address& local) const {
+    io::UdpSettings udp = udp_settings(local);
+    udp.reuse_port = settings_.group != nullptr;
+    return udp;
 }
 
 RuntimeResult<Address> Runtime::Implementation::listen(const ListenConfig& config) {
@@ -110,11 +136,18 @@ RuntimeResult<Address> Runtime::Implementation::listen(const ListenConfig& confi
     const auto bound = bind(candidates);
     if (!bound)
         return std::unexpected(system_error(bound.error(), "cannot bind " + config.address));
-    const auto listening = endpoint_->listen({config.credentials, config.settings});
-    if (listening) return *bound;
-    sockets_.close_last();
-    return std::unexpected(
-        refused(listening.error(), "cannot listen", Role::kServer, config.credentials));
+    const auto accepted = endpoint_->listen({config.credentials, config.settings});
+    if (!accepted) {
+        sockets_.close_last();
+        return std::unexpected(
+            refused(accepted.error(), "cannot listen", Role::kServer, config.credentials));
+    }
+    if (settings_.group) {
+        settings_.group->implementation_->add_socket(
+            settings_.worker, *bound, sockets_.all().back().datapath->native_handle(),
+            endpoint_->connection_id_length());
+    }
+    return *bound;
 }
 
 RuntimeResult<void> Runtime::Implementation::replace_credentials(const Credentials& credentials) {

@@ -10,6 +10,7 @@
 #include "runtime/handshake_share.h"
 #include "runtime/sockets.h"
 #include "runtime/timers.h"
+#include "runtime/worker_inbox.h"
 #include "stoq/runtime.h"
 
 namespace stoq {
@@ -18,6 +19,7 @@ class Runtime::Implementation {
 public:
     static RuntimeResult<std::unique_ptr<Implementation>> create(const RuntimeSettings& settings);
     Implementation(const RuntimeSettings& settings, io::Waker waker);
+    ~Implementation();
 
     RuntimeResult<Address> listen(const ListenConfig& config);
     RuntimeResult<void> replace_credentials(const Credentials& credentials);
@@ -45,11 +47,15 @@ private:
         bool connecting = false;  // by connect(), and not established
     };
 
+    bool join_group();
     io::UdpSettings udp_settings(const Address& local) const;
+    io::UdpSettings listening(const Address& local) const;
     SystemResult<Address> bind(const std::vector<Address>& candidates);
 
     // Each returns whether there was something to do.
     bool receive();
+    bool receive_from_workers();
+    void hand_over();
     bool admit_handshakes();
     void count_data(ByteView datagram, std::size_t bytes);
     bool run_timers();
@@ -72,6 +78,7 @@ private:
     runtime::Sockets sockets_;
     runtime::Timers timers_;
     runtime::HandshakeShare handshakes_;
+    runtime::WorkerInbox* inbox_ = nullptr;  // the group's, as this worker of it
     EventHandler handler_;
     std::vector<OpenConnection> open_;  // by the handle's index
     std::size_t open_count_ = 0;

@@ -4,6 +4,7 @@
 
 #include "io/clock.h"
 #include "runtime/implementation.h"
+#include "runtime/worker_group.h"
 
 namespace stoq {
 namespace {
@@ -40,6 +41,7 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     worked |= run_timers();
     worked |= run_posted();
     worked |= dispatch_events();
+    if (inbox_ != nullptr) hand_over();
     endpoint_->settle();
     worked |= transmit();
     worked |= report_unreachable();
@@ -61,7 +63,20 @@ bool Runtime::Implementation::receive() {
         endpoint_->receive(batch, io::now());
         received = true;
     }
+    if (inbox_ != nullptr) received |= receive_from_workers();
     return received;
+}
+
+// What other workers of the group got that is for this one.
+bool Runtime::Implementation::receive_from_workers() {
+    const std::span<ReceivedDatagram> datagrams = inbox_->take();
+    if (!datagrams.empty()) endpoint_->receive(datagrams, io::now());
+    return !datagrams.empty();
+}
+
+void Runtime::Implementation::hand_over() {
+    const std::span<const ForeignDatagram> foreign = endpoint_->foreign_datagrams();
+    if (!foreign.empty()) settings_.group->implementation_->hand_over(foreign);
 }
 
 void Runtime::Implementation::count_data(ByteView datagram, std::size_t bytes) {

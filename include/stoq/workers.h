@@ -1,0 +1,67 @@
+// WorkerGroup: several runtimes, one per thread, that serve one port together.
+//
+//     auto group = stoq::WorkerGroup::create({.count = 4});
+//     // in each of four threads:
+//     stoq::RuntimeSettings settings;
+//     settings.group = *group;
+//     settings.worker = i;                       // 0 to 3, each once
+//     auto runtime = stoq::Runtime::create(settings);
+//     (*runtime)->listen({.address = "[::]:4433", .credentials = credentials});
+//     (*runtime)->run();
+//
+// The kernel spreads new connections over the workers. From then on a connection's IDs name its
+// worker, so that it stays there when the client's address changes: a program in the kernel chooses
+// the socket by them (bpf/). Where no program may be loaded, the kernel goes by the addresses, and
+// a worker hands what is not for it over to the right one, which costs a copy.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "stoq/runtime.h"
+
+namespace stoq {
+
+struct WorkerGroupSettings {
+    std::uint8_t count = 1;  // 1 to kMaxWorkers
+    // Of all endpoints of the group (EndpointSettings::persistent_key). All zero: a random one.
+    std::array<std::uint8_t, 32> persistent_key{};
+    // False: no program in the kernel, even where one may be loaded.
+    bool kernel_selection = true;
+};
+
+struct WorkerGroupReport {
+    // The kernel chooses by connection IDs, on all ports that the group listens on.
+    bool kernel_selection = false;
+    // Why not, and what to do about it: one line, else empty.
+    std::string hint{};
+    // Datagrams that went from worker to worker, and those that found a full inbox and are lost.
+    std::uint64_t handed_over = 0;
+    std::uint64_t hand_over_drops = 0;
+};
+
+// Outlives no runtime that belongs to it: they share it. Its functions may be called from any
+// thread.
+class WorkerGroup {
+public:
+    static constexpr std::uint8_t kMaxWorkers = 128;
+
+    // @error kInvalidArgument (count).
+    static RuntimeResult<std::shared_ptr<WorkerGroup>> create(const WorkerGroupSettings& settings);
+    ~WorkerGroup();
+    WorkerGroup(const WorkerGroup&) = delete;
+    WorkerGroup& operator=(const WorkerGroup&) = delete;
+
+    WorkerGroupReport report() const;
+
+private:
+    friend class Runtime;
+    class Implementation;
+    explicit WorkerGroup(std::unique_ptr<Implementation> implementation);
+
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace stoq

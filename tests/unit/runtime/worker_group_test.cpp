@@ -1,0 +1,170 @@
+// Two workers on one port, and a client whose address changes again and again on the way to them.
+#include <gtest/gtest.h>
+
+#include "io/udp/udp_datapath.h"
+#include "stoq/workers.h"
+#include "support/echo_runtimes.h"
+
+namespace stoq {
+namespace {
+
+using namespace std::chrono_literals;
+using test::EchoClient;
+using test::EchoServer;
+
+io::UdpSettings loopback(bool reuse_port = false) {
+    io::UdpSettings settings;
+    settings.local = parse_address("127.0.0.1:0");
+    settings.reuse_port = reuse_port;
+    return settings;
+}
+
+// A port that nobody else shares.
+std::string free_address() {
+    return to_string((*io::UdpDatapath::create(loopback()))->local_address());
+}
+
+// Stands between client and server as a NAT does, and forgets its binding on demand.
+class Relay {
+public:
+    explicit Relay(const Address& server) : server_(server) { rebind(); }
+
+    Address address() const { return inside_->local_address(); }
+
+    // From now on the server sees another port.
+    void rebind() { outside_ = *io::UdpDatapath::create(loopback()); }
+
+    void turn() {
+        for (const ReceivedDatagram& datagram : inside_->receive_batch()) {
+            client_ = datagram.remote;
+            forward(*outside_, datagram, server_);
+        }
+        outside_->flush();
+        for (const ReceivedDatagram& datagram : outside_->receive_batch()) {
+            forward(*inside_, datagram, client_);
+        }
+        inside_->flush();
+    }
+
+private:
+    static void forward(io::Datapath& to, const ReceivedDatagram& datagram, const Address& remote) {
+        TransmitSlot* slot = to.transmit_slot();
+        if (slot == nullptr) {
+            to.flush();
+            slot = to.transmit_slot();
+        }
+        ASSERT_NE(slot, nullptr);
+        std::ranges::copy(datagram.data, slot->buffer.begin());
+        slot->length = slot->datagram_length = datagram.data.size();
+        slot->remote = remote;
+        to.commit(*slot);
+    }
+
+    Address server_;
+    Address client_;
+    std::unique_ptr<io::UdpDatapath> inside_ = *io::UdpDatapath::create(loopback());
+    std::unique_ptr<io::UdpDatapath> outside_;
+};
+
+RuntimeSettings worker_of(const std::shared_ptr<WorkerGroup>& group, std::uint8_t index) {
+    RuntimeSettings settings;
+    settings.group = group;
+    settings.worker = index;
+    return settings;
+}
+
+class WorkerGroupTest : public testing::Test {
+protected:
+    static constexpr int kRebindings = 24;
+    static constexpr std::size_t kBytesEach = 5'000;
+
+    void make_workers(bool kernel_selection) {
+        auto made = WorkerGroup::create({.count = 2, .kernel_selection = kernel_selection});
+        ASSERT_TRUE(made);
+        group_ = *made;
+        const std::string address = free_address();
+        for (std::uint8_t i = 0; i < 2; ++i) {
+            workers_.push_back(std::make_unique<EchoServer>(address, worker_of(group_, i)));
+        }
+    }
+
+    // The client's bytes come back while its address changes before each part of them.
+    void echo_over_many_rebindings() {
+        Relay relay(workers_[0]->local);
+        EchoClient client(kBytesEach * kRebindings);
+        client.hold_back();
+        client.connect(relay.address());
+        const auto turn_until = [&](auto done) {
+            for (int i = 0; i < test::kMaxTurns && !done(); ++i) {
+                bool worked = client.runtime->run_once(0ms);
+                relay.turn();
+                for (const auto& worker : workers_) worked |= worker->runtime->run_once(0ms);
+                if (!worked) client.runtime->run_once(1ms);
+            }
+            return done();
+        };
+        ASSERT_TRUE(turn_until([&] { return client.established; }));
+        for (std::size_t part = 1; part <= kRebindings; ++part) {
+            // Not before the handshake is confirmed, as it is once the first bytes are back.
+            if (part > 1) relay.rebind();
+            client.release(kBytesEach);
+            ASSERT_TRUE(turn_until([&] { return client.received.size() == part * kBytesEach; }))
+                << "part " << part;
+        }
+        EXPECT_EQ(client.received, client.sent);
+    }
+
+    EndpointStatistics statistics(std::size_t worker) const {
+        return workers_[worker]->runtime->endpoint().statistics();
+    }
+    // The worker that accepted the connection; the other accepted none.
+    std::size_t home() const {
+        EXPECT_EQ(statistics(0).connections_accepted + statistics(1).connections_accepted, 1u);
+        return statistics(0).connections_accepted == 1 ? 0 : 1;
+    }
+
+    std::shared_ptr<WorkerGroup> group_;
+    std::vector<std::unique_ptr<EchoServer>> workers_;
+};
+
+TEST_F(WorkerGroupTest, KernelKeepsAMigratingClientWithItsWorker) {
+    make_workers(true);
+    if (!group_->report().kernel_selection) {
+        std::printf("skipped: %s\n", group_->report().hint.c_str());
+        GTEST_SKIP() << group_->report().hint;
+    }
+    echo_over_many_rebindings();
+    // The other has seen nothing at all: neither the connection nor a datagram to hand over.
+    const std::size_t other = 1 - home();
+    EXPECT_EQ(statistics(other).datagrams_received, 0u);
+    EXPECT_EQ(group_->report().handed_over, 0u);
+}
+
+TEST_F(WorkerGroupTest, WorkersHandOverWhereTheKernelDoesNotChoose) {
+    make_workers(false);
+    EXPECT_FALSE(group_->report().kernel_selection);
+    echo_over_many_rebindings();
+    // All that came to the wrong one went to the right one, and no connection was reset.
+    const std::size_t other = 1 - home();
+    EXPECT_GT(statistics(other).foreign_datagrams, 0u);
+    EXPECT_EQ(statistics(other).foreign_datagrams, statistics(other).datagrams_received);
+    EXPECT_EQ(statistics(other).stateless_resets_sent, 0u);
+    EXPECT_EQ(group_->report().handed_over, statistics(other).foreign_datagrams);
+    EXPECT_EQ(group_->report().hand_over_drops, 0u);
+}
+
+TEST_F(WorkerGroupTest, EachWorkerIsOneRuntime) {
+    auto group = WorkerGroup::create({.count = 2});
+    ASSERT_TRUE(group);
+    auto first = Runtime::create(worker_of(*group, 0));
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(Runtime::create(worker_of(*group, 0)));
+    EXPECT_FALSE(Runtime::create(worker_of(*group, 2)));
+    first->reset();
+    EXPECT_TRUE(Runtime::create(worker_of(*group, 0)));
+    EXPECT_FALSE(WorkerGroup::create({.count = 0}));
+    EXPECT_FALSE(WorkerGroup::create({.count = WorkerGroup::kMaxWorkers + 1}));
+}
+
+}  // namespace
+}  // namespace stoq
