@@ -1,5 +1,9 @@
 // Without libbpf: the kernel goes by the hash of the addresses, and workers hand over to each
 // other.
+#include <unistd.h>
+
+#include <utility>
+
 #include "io/udp/port_selector.h"
 
 namespace stoq::io {
@@ -13,9 +17,23 @@ std::unexpected<std::error_code> unsupported() {
 
 struct PortSelector::Program {};
 
-PortSelector::PortSelector(PortSelector&&) noexcept = default;
-PortSelector& PortSelector::operator=(PortSelector&&) noexcept = default;
-PortSelector::~PortSelector() = default;
+PortSelector::PortSelector(SelectorMaps maps, std::unique_ptr<Program> program)
+    : maps_(maps), program_(std::move(program)) {}
+PortSelector::PortSelector(PortSelector&& other) noexcept : maps_(std::exchange(other.maps_, {})) {}
+PortSelector& PortSelector::operator=(PortSelector&& other) noexcept {
+    std::swap(maps_, other.maps_);
+    return *this;
+}
+
+PortSelector::~PortSelector() {
+    if (maps_.selection < 0) return;
+    ::close(maps_.selection);
+    ::close(maps_.workers);
+}
+
+PortSelector PortSelector::join(SelectorMaps maps) {
+    return {maps, nullptr};
+}
 
 SystemResult<PortSelector> PortSelector::create(const StoqSelection&) {
     return unsupported();
