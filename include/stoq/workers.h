@@ -13,10 +13,14 @@
 // worker, so that it stays there when the client's address changes: a program in the kernel chooses
 // the socket by them (bpf/). Where no program may be loaded, the kernel goes by the addresses, and
 // a worker hands what is not for it over to the right one, which costs a copy.
+//
+// A new process can take the port from a running one (takeover_path): it makes a group of its own,
+// listens, and calls take_over().
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +34,10 @@ struct WorkerGroupSettings {
     std::array<std::uint8_t, 32> persistent_key{};
     // False: no program in the kernel, even where one may be loaded.
     bool kernel_selection = true;
+    // The name of a Unix socket, by which a new process takes the port from this one, and by which
+    // this one takes it from an old one that is there (take_over()). It belongs into a directory
+    // that only this user may write to. Empty: neither.
+    std::string takeover_path{};
 };
 
 struct WorkerGroupReport {
@@ -48,11 +56,23 @@ class WorkerGroup {
 public:
     static constexpr std::uint8_t kMaxWorkers = 128;
 
-    // @error kInvalidArgument (count).
+    // With a takeover_path where an old process answers, its persistent_key is used.
+    // @error kInvalidArgument (count, or another persistent_key than the old process'), or what the
+    //        system says.
     static RuntimeResult<std::shared_ptr<WorkerGroup>> create(const WorkerGroupSettings& settings);
     ~WorkerGroup();
     WorkerGroup(const WorkerGroup&) = delete;
     WorkerGroup& operator=(const WorkerGroup&) = delete;
+
+    // Called once, in a thread of the group, when another process has taken the port: no new
+    // connection comes any more. `may_finish`: those that there are can go on (end the process when
+    // they have ended); otherwise their datagrams would go to the new process, so end now, without
+    // a word, and it resets them as soon as they send. Set it before take_over(); an empty one
+    // waits for one that is being called.
+    void set_taken_handler(std::function<void(bool may_finish)> handler);
+    // Call it when all workers listen, if there is a takeover_path: new connections come here from
+    // now on, and an old process is told so; a later one may take the port in turn.
+    RuntimeResult<void> take_over();
 
     WorkerGroupReport report() const;
 

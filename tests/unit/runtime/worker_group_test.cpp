@@ -166,5 +166,150 @@ TEST_F(WorkerGroupTest, EachWorkerIsOneRuntime) {
     EXPECT_FALSE(WorkerGroup::create({.count = WorkerGroup::kMaxWorkers + 1}));
 }
 
+// A process with one worker, as another would be. Its threads are ours, the rest is as it will be.
+struct Process {
+    explicit Process(const std::string& path, const std::string& address,
+                     bool kernel_selection = true) {
+        auto made = WorkerGroup::create(
+            {.count = 1, .kernel_selection = kernel_selection, .takeover_path = path});
+        EXPECT_TRUE(made) << made.error().message();
+        if (!made) return;
+        group = *made;
+        group->set_taken_handler([this](bool may_finish) {
+            taken.store(may_finish ? kMayFinish : kMustEnd);
+            taken.notify_all();
+        });
+        server = std::make_unique<EchoServer>(address, worker_of(group, 0));
+        const auto taken_over = group->take_over();
+        EXPECT_TRUE(taken_over) << taken_over.error().message();
+    }
+
+    static constexpr int kNo = 0;
+    static constexpr int kMayFinish = 1;
+    static constexpr int kMustEnd = 2;
+
+    std::uint64_t accepted() const {
+        return server->runtime->endpoint().statistics().connections_accepted;
+    }
+
+    // Before the group, whose thread uses it.
+    std::atomic<int> taken = kNo;
+    std::shared_ptr<WorkerGroup> group;
+    std::unique_ptr<EchoServer> server;
+};
+
+std::string takeover_path() {
+    static int number = 0;
+    return testing::TempDir() + "stoq_takeover_" + std::to_string(::getpid()) + "_" +
+           std::to_string(number++);
+}
+
+bool turn_all(const std::vector<Runtime*>& runtimes, const std::function<bool()>& done) {
+    for (int i = 0; i < test::kMaxTurns && !done(); ++i) {
+        bool worked = false;
+        for (Runtime* const runtime : runtimes) worked |= runtime->run_once(0ms);
+        if (!worked) runtimes.front()->run_once(1ms);
+    }
+    return done();
+}
+
+TEST(Takeover, OldConnectionsFinishWithTheOldProcessAndNewOnesComeToTheNew) {
+    const std::string path = takeover_path();
+    const std::string address = free_address();
+    Process old_process(path, address);
+    if (!old_process.group->report().kernel_selection) {
+        std::printf("skipped: %s\n", old_process.group->report().hint.c_str());
+        GTEST_SKIP() << old_process.group->report().hint;
+    }
+    EchoClient before(400'000);
+    before.hold_back();
+    before.connect(old_process.server->local);
+    ASSERT_TRUE(turn_all({before.runtime.get(), old_process.server->runtime.get()},
+                         [&] { return before.established; }));
+    before.release(1'000);
+    ASSERT_TRUE(turn_all({before.runtime.get(), old_process.server->runtime.get()},
+                         [&] { return before.received.size() == 1'000; }));
+
+    Process new_process(path, address);
+    old_process.taken.wait(Process::kNo);
+    ASSERT_EQ(old_process.taken, Process::kMayFinish);
+    std::vector<std::unique_ptr<EchoClient>> after;
+    for (int i = 0; i < 8; ++i) {
+        after.push_back(std::make_unique<EchoClient>(10'000));
+        after.back()->connect(old_process.server->local);
+    }
+    before.release(399'000);
+    std::vector<Runtime*> runtimes{before.runtime.get(), old_process.server->runtime.get(),
+                                   new_process.server->runtime.get()};
+    for (const auto& client : after) runtimes.push_back(client->runtime.get());
+    ASSERT_TRUE(turn_all(runtimes, [&] {
+        return before.finished &&
+               std::ranges::all_of(after, [](const auto& client) { return client->finished; });
+    }));
+    EXPECT_EQ(before.received, before.sent);
+    EXPECT_EQ(old_process.accepted(), 1u);
+    EXPECT_EQ(new_process.accepted(), 8u);
+    EXPECT_EQ(new_process.server->runtime->endpoint().statistics().stateless_resets_sent, 0u);
+}
+
+TEST(Takeover, GoesFromProcessToProcess) {
+    const std::string path = takeover_path();
+    const std::string address = free_address();
+    auto present = std::make_unique<Process>(path, address);
+    for (int generation = 0; generation < 4; ++generation) {
+        auto next = std::make_unique<Process>(path, address);
+        present->taken.wait(Process::kNo);
+        present = std::move(next);
+        EchoClient client(5'000);
+        client.connect(present->server->local);
+        ASSERT_TRUE(turn_all({client.runtime.get(), present->server->runtime.get()},
+                             [&] { return client.finished; }));
+        EXPECT_EQ(present->accepted(), 1u);
+    }
+}
+
+// Without a program in the kernel the old process has to end at once; the new one, which has the
+// key, resets its connections at their next packet.
+TEST(Takeover, WithoutTheKernelOldConnectionsAreResetAtTheirNextPacket) {
+    const std::string path = takeover_path();
+    const std::string address = free_address();
+    auto old_process = std::make_unique<Process>(path, address, false);
+    EchoClient client(2'000);
+    client.hold_back();
+    client.connect(old_process->server->local);
+    ASSERT_TRUE(turn_all({client.runtime.get(), old_process->server->runtime.get()},
+                         [&] { return client.established; }));
+    client.release(1'000);
+    ASSERT_TRUE(turn_all({client.runtime.get(), old_process->server->runtime.get()},
+                         [&] { return client.received.size() == 1'000; }));
+    Process new_process(path, address, false);
+    old_process->taken.wait(Process::kNo);
+    ASSERT_EQ(old_process->taken, Process::kMustEnd);
+    old_process.reset();
+    client.release(1'000);
+    ASSERT_TRUE(turn_all({client.runtime.get(), new_process.server->runtime.get()},
+                         [&] { return client.closed.has_value(); }));
+    EXPECT_EQ(client.closed->kind, CloseKind::kStatelessReset);
+    // One packet of the client, one answer: it learned within a round trip.
+    EXPECT_EQ(new_process.server->runtime->endpoint().statistics().stateless_resets_sent, 1u);
+}
+
+TEST(Takeover, WantsTheSameKeyAndAName) {
+    const std::string path = takeover_path();
+    const std::string address = free_address();
+    const Process present(path, address);
+    WorkerGroupSettings other{.count = 1, .takeover_path = path};
+    other.persistent_key.fill(1);
+    EXPECT_FALSE(WorkerGroup::create(other));
+    const auto nameless = WorkerGroup::create({.count = 1});
+    ASSERT_TRUE(nameless);
+    EXPECT_FALSE((*nameless)->take_over());
+    // One that asks and does not take changes nothing.
+    {
+        EXPECT_TRUE(WorkerGroup::create({.count = 1, .takeover_path = path}));
+    }
+    EXPECT_EQ(present.taken, Process::kNo);
+}
+
 }  // namespace
 }  // namespace stoq
