@@ -8,7 +8,7 @@
 
 #include "commands.h"
 #include "perf.h"
-#include "server_options.h"
+#include "server.h"
 
 namespace stoq::tool {
 namespace {
@@ -100,10 +100,11 @@ void run_perf_server(const ServerOptions& options) {
     Settings settings;
     settings.max_unidirectional_streams = 0;
     settings.max_bidirectional_streams = 1000;
-    const auto runtime = start_server(options, kPerfProtocol, settings);
-    PerfServer server(*runtime);
-    runtime->set_event_handler([&](const Event& event) { server.on_event(event); });
-    run_server(*runtime, options, kPerfProtocol);
+    serve(options, kPerfProtocol, settings, [](Runtime& runtime) {
+        return [server = std::make_unique<PerfServer>(runtime)](const Event& event) {
+            server->on_event(event);
+        };
+    });
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 #include "commands.h"
 #include "file_request.h"
-#include "server_options.h"
+#include "server.h"
 
 namespace stoq::tool {
 namespace {
@@ -22,7 +22,9 @@ struct ServeOptions {
 
 class FileServer {
 public:
-    explicit FileServer(FileServerContext& context) : context_(context) {}
+    FileServer(Runtime& runtime, const RootDirectory& root, const ServeOptions& options)
+        : context_{runtime,      workers_, root, options.writable, options.allow_overwrite,
+                   options.quiet} {}
 
     void on_event(const Event& event) {
         std::visit([this](const auto& each) { on(each); }, event);
@@ -95,8 +97,10 @@ private:
         if (at != requests_.end() && at->second->done()) requests_.erase(at);
     }
 
-    FileServerContext& context_;
+    FileServerContext context_;
     std::map<Key, std::shared_ptr<FileRequest>> requests_;
+    // Last: a job that runs tells the requests of its end.
+    Workers workers_;
 };
 
 void run_serve(const ServeOptions& options) {
@@ -107,13 +111,11 @@ void run_serve(const ServeOptions& options) {
     settings.max_unidirectional_streams = 0;
     // Each holds some megabytes of a file on its way.
     settings.max_bidirectional_streams = 16;
-    const auto runtime = start_server(options.server, kFileProtocol, settings);
-    Workers workers;
-    FileServerContext context{
-        *runtime, workers, root, options.writable, options.allow_overwrite, options.quiet};
-    FileServer server(context);
-    runtime->set_event_handler([&](const Event& event) { server.on_event(event); });
-    run_server(*runtime, options.server, kFileProtocol);
+    serve(options.server, kFileProtocol, settings, [&](Runtime& runtime) {
+        return [server = std::make_unique<FileServer>(runtime, root, options)](const Event& event) {
+            server->on_event(event);
+        };
+    });
 }
 
 }  // namespace
