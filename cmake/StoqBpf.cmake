@@ -1,3 +1,6 @@
+# The headers of all programs, which some sources include.
+add_custom_target(stoq_bpf_headers)
+
 # stoq_bpf_program(<name>): compiles bpf/<name>.bpf.c for the kernel, and makes of it a header,
 # <name>.skel.h, that carries the program and loads it. What includes it links stoq_bpf_<name>.
 function(stoq_bpf_program name)
@@ -17,6 +20,7 @@ function(stoq_bpf_program name)
         COMMENT "Compiling bpf/${name}.bpf.c"
         VERBATIM)
     add_custom_target(stoq_bpf_${name}_header DEPENDS "${header}")
+    add_dependencies(stoq_bpf_headers stoq_bpf_${name}_header)
     add_library(stoq_bpf_${name} INTERFACE)
     add_dependencies(stoq_bpf_${name} stoq_bpf_${name}_header)
     target_include_directories(stoq_bpf_${name} SYSTEM INTERFACE "${folder}")
