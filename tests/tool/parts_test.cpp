@@ -190,6 +190,7 @@ TEST(RootDirectory, APartIsLockedAndReplacesNothingUnasked) {
 }
 
 // Runs until `ready` is true, looking again after each notice of the workers.
+// Outlives the workers, who may still be telling when a test has seen enough.
 class Notices {
 public:
     std::function<void()> callback() {
@@ -267,11 +268,11 @@ TEST(FileSink, WritesBehindAPartAndHashesEverything) {
 
 TEST(FileSink, TakesNoMoreThanTheWorkersKeepUpWith) {
     const ScratchDirectory scratch;
+    Notices notices;
     Workers workers(1);
     std::promise<void> gate;
     // The only worker is held up.
     workers.submit([waiting = gate.get_future().share()] { waiting.wait(); });
-    Notices notices;
     const auto sink = std::make_shared<FileSink>(
         UniqueFd(::open(scratch.path("file").c_str(), O_RDWR | O_CREAT, 0600)), 0, workers,
         notices.callback());
