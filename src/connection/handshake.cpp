@@ -34,12 +34,17 @@ const CryptoStream* Handshake::stream_of(PacketNumberSpace space) const {
 TransportResult<void> Handshake::on_crypto(EncryptionLevel level, const wire::CryptoFrame& frame) {
     CryptoStream* stream = stream_of(space_of(level));
     if (stream == nullptr) return {};
-    STOQ_TRY(stream->on_frame(frame));
     if (session_ == nullptr) {
-        if (stream->peek().empty()) return {};
+        // A client has nothing more to say to TLS, and nobody would settle what is kept of it.
+        if (frame.data.empty()) return {};
+        if (frame.offset > 0) {
+            return std::unexpected(TransportError{TransportErrorCode::kCryptoBufferExceeded,
+                                                  Reason::kCryptoBufferFull, 0x06});
+        }
         return std::unexpected(
             TransportError{crypto_error(kUnexpectedMessage), Reason::kTlsAlert, 0x06});
     }
+    STOQ_TRY(stream->on_frame(frame));
     STOQ_TRY(check_no_data_behind(level));
     return feed_tls();
 }

@@ -117,6 +117,11 @@ INSTANTIATE_TEST_SUITE_P(
         //= test 9000-7.5-3
         Case{"CryptoFarAheadIsNotBuffered", encoded(wire::CryptoFrame{1'000'000, kLongToken}),
              Code::kCryptoBufferExceeded},
+        // Nothing is kept of it that a later frame could join.
+        Case{"CryptoBehindTheHandshakeWithAGap", encoded(wire::CryptoFrame{5, kLongToken}),
+             Code::kCryptoBufferExceeded},
+        Case{"CryptoBehindTheHandshake", encoded(wire::CryptoFrame{0, kLongToken}),
+             static_cast<Code>(0x10a)},
         //= test 9000-19.7-4
         Case{"NewTokenFromClient", encoded(wire::NewTokenFrame{kLongToken}),
              Code::kProtocolViolation},
