@@ -26,228 +26,21 @@
 // Coroutines run inside of run(), run_once() and the calls that complete them.
 #pragma once
 
-#include <coroutine>
 #include <cstdint>
-#include <cstdlib>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "stoq/async_detail.h"
 #include "stoq/runtime.h"
 #include "stoq/task.h"
 
 namespace stoq {
-
-// --- What coroutines wait for --------------------------------------------------------------------
-
-namespace async_detail {
-
-// Something a coroutine waits for.
-class Operation {
-public:
-    Operation() = default;
-    Operation(const Operation&) = delete;
-    Operation& operator=(const Operation&) = delete;
-
-    // Tries again. True when there is an answer now.
-    virtual bool poll() = 0;
-    std::coroutine_handle<> coroutine{};
-
-protected:
-    ~Operation() = default;
-};
-
-// A place for one coroutine that waits.
-class Waiter {
-public:
-    bool is_free() const { return operation_ == nullptr; }
-    void wait(Operation* operation) { operation_ = operation; }
-    void forget(const Operation* operation) {
-        if (operation_ == operation) operation_ = nullptr;
-    }
-    // The coroutine may end the life of this waiter: nothing is touched after it was resumed.
-    void notify() {
-        if (operation_ == nullptr || !operation_->poll()) return;
-        std::exchange(operation_, nullptr)->coroutine.resume();
-    }
-
-private:
-    Operation* operation_ = nullptr;
-};
-
-// Calls `attempt` now, and again whenever the waiter is notified, until it answers.
-// Attempt: std::optional<R>(), nothing meaning "not yet"; with before_wait(), that is called first.
-template <typename R, typename Attempt>
-class [[nodiscard]] Awaiter final : public Operation {
-public:
-    // `keep` owns the waiter.
-    Awaiter(std::shared_ptr<void> keep, Waiter& waiter, Attempt attempt)
-        : keep_(std::move(keep)), waiter_(waiter), attempt_(std::move(attempt)) {}
-    ~Awaiter() { waiter_.forget(this); }
-
-    bool poll() override {
-        if (!answer_) answer_ = attempt_();
-        return answer_.has_value();
-    }
-    bool await_ready() {
-        if (!waiter_.is_free()) answer_.emplace(refusal());
-        return poll();
-    }
-    void await_suspend(std::coroutine_handle<> caller) {
-        if constexpr (requires { attempt_.before_wait(); }) attempt_.before_wait();
-        coroutine = caller;
-        waiter_.wait(this);
-    }
-    R await_resume() { return std::move(*answer_); }
-
-private:
-    static R refusal() {
-        if constexpr (std::is_same_v<typename R::error_type, ApiError>) {
-            return std::unexpected(ApiError::kNotReady);
-        } else {
-            return std::unexpected(RuntimeError{.api = ApiError::kNotReady});
-        }
-    }
-
-    std::shared_ptr<void> keep_;
-    Waiter& waiter_;
-    Attempt attempt_;
-    std::optional<R> answer_{};
-};
-
-template <typename R, typename Attempt>
-Awaiter<R, Attempt> await_answer(std::shared_ptr<void> keep, Waiter& waiter, Attempt attempt) {
-    return Awaiter<R, Attempt>(std::move(keep), waiter, std::move(attempt));
-}
-
-struct StreamState;
-
-// Shared by the AsyncRuntime, until the connection is closed, and by those who use it.
-struct ConnectionState {
-    Endpoint* endpoint = nullptr;  // null when the connection is closed
-    ConnectionHandle handle{};
-    bool established = false;
-    std::optional<CloseInfo> close_info{};
-    // Received and not fetched; the oldest give way to the newest.
-    std::deque<std::vector<std::uint8_t>> datagrams{};
-    std::deque<std::vector<std::uint8_t>> tickets{};
-    std::deque<StreamId> accepted{};  // opened by the peer and not fetched; it may open so many
-    std::map<std::uint64_t, std::weak_ptr<StreamState>> streams{};  // those in use
-    Waiter establishment;
-    Waiter incoming;
-    Waiter bidirectional;
-    Waiter unidirectional;
-    Waiter datagram;
-    Waiter ticket;
-    Waiter datagram_room;
-    Waiter end;
-
-    Waiter& available(Directionality directionality) {
-        return directionality == Directionality::kBidirectional ? bidirectional : unidirectional;
-    }
-};
-
-struct StreamState {
-    std::shared_ptr<ConnectionState> connection;
-    StreamId id;
-    std::size_t borrowed = 0;    // bytes that read() showed last
-    bool borrowed_last = false;  // nothing comes behind them
-    bool ended = false;          // the end was read
-    bool delivered = false;
-    Waiter readable{};
-    Waiter writable{};
-    Waiter delivery{};
-
-    StreamState(std::shared_ptr<ConnectionState> of, StreamId stream)
-        : connection(std::move(of)), id(stream) {}
-    StreamState(const StreamState&) = delete;
-    StreamState& operator=(const StreamState&) = delete;
-    // Nobody can read or write any more: what was written is still delivered.
-    ~StreamState() {
-        connection->streams.erase(id.value());
-        if (connection->endpoint == nullptr) return;
-        release_borrowed();
-        if (!ended) (void)connection->endpoint->stop_sending(connection->handle, id, 0);
-        (void)connection->endpoint->finish(connection->handle, id);
-    }
-
-    // What read() showed last is done with.
-    void release_borrowed() {
-        const std::size_t length = std::exchange(borrowed, 0);
-        ended = ended || borrowed_last;
-        if (length == 0 || connection->endpoint == nullptr) return;
-        (void)connection->endpoint->consume(connection->handle, id, length);
-    }
-
-    std::optional<ApiResult<ByteView>> try_read() {
-        if (ended) return ByteView();
-        if (connection->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
-        const auto view = connection->endpoint->peek(connection->handle, id);
-        if (!view) return std::unexpected(view.error());
-        if (view->bytes.empty() && !view->finished) return std::nullopt;
-        borrowed = view->bytes.size();
-        borrowed_last = view->finished;
-        if (borrowed != 0) return view->bytes;
-        ended = true;
-        (void)connection->endpoint->consume(connection->handle, id, 0);
-        return ByteView();
-    }
-};
-
-struct WriteAttempt {
-    StreamState* stream;
-    ByteView rest;
-    std::vector<std::uint8_t> copy{};
-
-    std::optional<ApiResult<void>> operator()() {
-        ConnectionState& connection = *stream->connection;
-        if (connection.endpoint == nullptr) return std::unexpected(ApiError::kClosed);
-        const auto taken = connection.endpoint->write(connection.handle, stream->id, rest);
-        if (!taken) return std::unexpected(taken.error());
-        rest = rest.subspan(*taken);
-        if (rest.empty()) return ApiResult<void>();
-        return std::nullopt;
-    }
-    // The caller's bytes may be borrowed themselves, and not outlive the turn.
-    void before_wait() {
-        copy.assign(rest.begin(), rest.end());
-        rest = copy;
-    }
-};
-
-struct SendDatagramAttempt {
-    std::shared_ptr<ConnectionState> connection;
-    ByteView bytes;
-    DatagramOptions options;
-    std::vector<std::uint8_t> copy{};
-
-    std::optional<ApiResult<void>> operator()() {
-        if (connection->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
-        const auto sent = connection->endpoint->send_datagram(connection->handle, bytes, options);
-        if (!sent && sent.error() == ApiError::kWouldBlock) return std::nullopt;
-        return sent;
-    }
-    void before_wait() {
-        copy.assign(bytes.begin(), bytes.end());
-        bytes = copy;
-    }
-};
-
-inline std::shared_ptr<StreamState> use_stream(const std::shared_ptr<ConnectionState>& connection,
-                                               StreamId id) {
-    auto state = std::make_shared<StreamState>(connection, id);
-    connection->streams[id.value()] = state;
-    return state;
-}
-
-}  // namespace async_detail
 
 // --- Streams and connections ---------------------------------------------------------------------
 
@@ -341,6 +134,19 @@ public:
                 if (id) return Stream(async_detail::use_stream(state, *id));
                 if (id.error() == ApiError::kStreamLimit) return std::nullopt;
                 return std::unexpected(id.error());
+            });
+    }
+    // Waits for the handshake, where connect() did not: what is written before can be replayed by
+    // an attacker, and what a server reads before may have been. Whether the server took early data
+    // is in info() then.
+    // @error kClosed
+    auto established() {
+        using Answer = std::optional<ApiResult<void>>;
+        return async_detail::await_answer<ApiResult<void>>(
+            state_, state_->handshake, [state = state_]() -> Answer {
+                if (state->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
+                if (state->established) return ApiResult<void>();
+                return std::nullopt;
             });
     }
     // Sends a datagram (RFC 9221); waits while too many are queued. Settings::
@@ -442,7 +248,8 @@ public:
     RuntimeResult<void> replace_credentials(const Credentials& credentials) {
         return runtime_->replace_credentials(credentials);
     }
-    // Waits for the handshake.
+    // Waits for the handshake; or, with a ticket and Credentials::early_data, until early data may
+    // be sent, which is at once.
     // @error what Runtime::connect says, or how the connection ended (kClosed and the text).
     auto connect(const ConnectConfig& config) {
         using Answer = std::optional<RuntimeResult<Connection>>;
@@ -455,7 +262,7 @@ public:
                     return std::unexpected(RuntimeError{.api = ApiError::kClosed,
                                                         .text = to_string(*state->close_info)});
                 }
-                if (!state->established) return std::nullopt;
+                if (!state->usable) return std::nullopt;
                 return Connection(state);
             });
     }
@@ -497,6 +304,13 @@ private:
         state->handle = handle;
         connections_[handle.index] = state;
     }
+    StatePtr accept(ConnectionHandle handle, bool established) {
+        const auto accepted = std::make_shared<async_detail::ConnectionState>();
+        accepted->established = accepted->usable = established;
+        add(accepted, handle);
+        if (serve_) spawn(serve_(Connection(accepted)));
+        return accepted;
+    }
     StatePtr find(ConnectionHandle handle) const {
         const auto found = connections_.find(handle.index);
         return found != connections_.end() && found->second->handle == handle ? found->second
@@ -511,18 +325,24 @@ private:
 
     void on(const ConnectionEstablished& event) {
         if (const StatePtr known = find(event.connection)) {
-            known->established = true;
-            return known->establishment.notify();
+            known->established = known->usable = true;
+            known->establishment.notify();
+            return known->handshake.notify();
         }
-        const auto accepted = std::make_shared<async_detail::ConnectionState>();
-        accepted->established = true;
-        add(accepted, event.connection);
-        if (serve_) spawn(serve_(Connection(accepted)));
+        accept(event.connection, true);
     }
-    void on(const ConnectionClosed& event) { on_closed(event.connection, event.info); }
-    void on(const StreamOpened& event) {
+    void on(const EarlyDataReady& event) {
         const StatePtr connection = find(event.connection);
         if (!connection) return;
+        connection->usable = true;
+        connection->establishment.notify();
+    }
+    void on(const EarlyDataRejected&) {}
+    void on(const ConnectionClosed& event) { on_closed(event.connection, event.info); }
+    void on(const StreamOpened& event) {
+        StatePtr connection = find(event.connection);
+        // Early data comes before the handshake is complete.
+        if (!connection) connection = accept(event.connection, false);
         connection->accepted.push_back(event.stream);
         connection->incoming.notify();
     }
@@ -582,12 +402,13 @@ private:
             stream->delivery.notify();
         }
         connection->establishment.notify();
+        connection->handshake.notify();
+        connection->ticket.notify();
         connection->incoming.notify();
         connection->bidirectional.notify();
         connection->unidirectional.notify();
         connection->datagram.notify();
         connection->datagram_room.notify();
-        connection->ticket.notify();
         connection->end.notify();
     }
 

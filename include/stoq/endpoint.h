@@ -58,7 +58,8 @@ struct ClientConfig {
     std::string token{};
     // From TicketReceived of an earlier connection to the same server name, under the same trust
     // and policy, or empty: the handshake then needs no certificate and no signature. One that is
-    // of no use is ignored.
+    // of no use is ignored. With Credentials::early_data and a ticket that allows it,
+    // EarlyDataReady follows at once.
     std::vector<std::uint8_t> ticket{};
     // What Endpoint::path_memory() said of an earlier connection over the same path: from the same
     // local network to the same server, not longer ago than hours. With much to send, the
@@ -73,6 +74,7 @@ struct ConnectionInfo {
     bool established = false;  // handshake complete
     bool confirmed = false;    // RFC 9001 section 4.1.2
     bool resumed = false;
+    EarlyDataState early_data = EarlyDataState::kNone;
     Address local;
     Address remote;
     std::uint32_t version = 0;

@@ -63,8 +63,28 @@ struct CloseInfo {
 // "closed by the peer's application (code 7: ...)": one line for people.
 std::string to_string(const CloseInfo& info);
 
+// What became of 0-RTT data (RFC 9001 section 4.6).
+enum class EarlyDataState : std::uint8_t {
+    kNone,      // none was offered, or none may be sent
+    kOffered,   // client: the server has not answered yet
+    kAccepted,  // the server takes it. On a server, all that arrives before ConnectionEstablished
+    kRejected,
+};
+
 // The handshake is complete: streams may be used. On a client the server is authenticated.
 struct ConnectionEstablished {
+    ConnectionHandle connection;
+};
+// Client: the ticket allows 0-RTT data, and Credentials::early_data is set. Streams may be used
+// before the handshake is complete. What is written until ConnectionEstablished can be replayed to
+// the server by an attacker (RFC 9001 section 9.2).
+struct EarlyDataReady {
+    ConnectionHandle connection;
+};
+// Client: the server did not take what was written before ConnectionEstablished. The same streams
+// and bytes are sent again, as ordinary data; nothing has to be written twice. Who does not want
+// that resets the streams.
+struct EarlyDataRejected {
     ConnectionHandle connection;
 };
 // The last event of a connection; its handle is valid until this has been polled.
@@ -121,7 +141,8 @@ struct DatagramWritable {
 };
 
 // Client: a ticket to resume with, for ClientConfig::ticket of a later connection. Use it once (RFC
-// 8446 appendix C.4); keep it secret. Up to eight of a connection come.
+// 8446 appendix C.4), and keep it secret: whoever has it can read the 0-RTT data sent with it. Up
+// to eight of a connection come.
 struct TicketReceived {
     ConnectionHandle connection;
     std::vector<std::uint8_t> ticket;
@@ -129,6 +150,7 @@ struct TicketReceived {
 
 using Event = std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
                            StreamWritable, StreamReset, StreamStopped, StreamDelivered,
-                           StreamsAvailable, DatagramReceived, DatagramWritable, TicketReceived>;
+                           StreamsAvailable, DatagramReceived, DatagramWritable, TicketReceived,
+                           EarlyDataReady, EarlyDataRejected>;
 
 }  // namespace stoq

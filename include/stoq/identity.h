@@ -288,9 +288,11 @@ struct Credentials {
     // Server: sends tickets, and resumes from them. Client: asks for them; they come as
     // TicketReceived events.
     bool session_tickets = true;
-    // Server: tickets allow 0-RTT data; clients: use it when a ticket allows it. 0-RTT data can be
-    // replayed by an attacker (RFC 9001 section 9.2). An endpoint does not use 0-RTT yet: it treats
-    // this as false.
+    // Server: tickets allow 0-RTT data, and it is accepted from then on. Client: sends it when a
+    // ticket allows it. 0-RTT data has no forward secrecy. A copy of it is refused
+    // (EndpointSettings::early_data_register), but an attacker who keeps the client from hearing
+    // the server's answer can have the client say the same twice, early and then as ordinary data
+    // (RFC 9001 section 9.2). Only for requests that may be carried out twice.
     bool early_data = false;
 
     // The time at which certificates are judged. Unset: the system's clock. For simulations.

@@ -3,12 +3,17 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "stoq/types.h"
 
 namespace stoq {
+
+namespace tls {
+class StrikeRegister;
+}
 
 enum class CongestionAlgorithm : std::uint8_t {
     kNewReno,  // RFC 9002 section 7
@@ -148,6 +153,13 @@ struct EndpointSettings {
     std::array<std::uint8_t, 32> persistent_key{};
     // Set by WorkerGroup (stoq/workers.h). Needs a persistent_key, the same for all of the group.
     std::optional<WorkerSettings> worker{};
+    // Server: 0-RTT connections that are remembered for a quarter of a minute, so that a copy of
+    // one is refused; 32 bytes each, once 0-RTT is used. When there are more, their 0-RTT data is
+    // refused. 0: all is. Tickets of another endpoint, an earlier one with the same persistent_key
+    // included, resume connections, but without 0-RTT data: what that one has seen is not known.
+    std::size_t early_data_register = 32'768;
+    // Set by WorkerGroup: endpoints that remember together.
+    std::shared_ptr<tls::StrikeRegister> shared_register{};
     // A server without a use for 0-RTT address tokens can turn NEW_TOKEN off.
     bool send_new_token = true;
 };

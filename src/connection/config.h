@@ -12,6 +12,7 @@
 #include "stoq/settings.h"
 #include "streams/stream_set.h"
 #include "tls/context.h"
+#include "tls/strike_register.h"
 #include "wire/connection_id.h"
 #include "wire/version.h"
 
@@ -21,6 +22,8 @@ namespace stoq::connection {
 struct SharedResources {
     streams::StreamResources& streams;
     path::ConnectionIdSource ids;
+    // Server: without it no 0-RTT data is accepted.
+    tls::StrikeRegister* strikes = nullptr;
 };
 
 struct ConnectionConfig {

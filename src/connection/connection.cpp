@@ -1,5 +1,6 @@
 #include "connection/connection.h"
 
+#include "connection/early_data.h"
 #include "connection/version_choice.h"
 #include "wire/packet_number_codec.h"
 
@@ -141,13 +142,18 @@ ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig
         };
     }
     const std::vector<std::uint8_t> parameters = local.encoded();
-    auto session = tls::Session::create(config.tls, {.server_name = config.server_name,
-                                                     .local_transport_parameters = parameters,
-                                                     .answer = std::move(answer),
-                                                     .ticket = config.ticket,
-                                                     .alpn = {}});
+    auto session = tls::Session::create(
+        config.tls, {.server_name = config.server_name,
+                     .local_transport_parameters = parameters,
+                     .answer = std::move(answer),
+                     .ticket = ticket_for_version(config.version, config.ticket),
+                     .alpn = {},
+                     .early_data_limits = early_data_limits(local.parameters),
+                     .strikes = shared.strikes});
     if (!session) return std::unexpected(session.error());
-    return std::unique_ptr<Connection>(new Connection(config, shared, std::move(*session), now));
+    std::unique_ptr<Connection> made(new Connection(config, shared, std::move(*session), now));
+    made->begin_early_data(now);
+    return made;
 }
 
 Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
@@ -196,7 +202,7 @@ Connection::~Connection() = default;
 void Connection::settle() {
     streams_.settle();
     held_.datagrams.settle();
-    if (!status_.confirmed) handshake_.settle();
+    if (!status_.confirmed || config_.role == Role::kClient) handshake_.settle();
 }
 
 void Connection::send_new_token(std::string token) {

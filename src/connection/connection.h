@@ -4,7 +4,8 @@
 // others that need to know. How to read it: receive.cpp is what happens to a datagram,
 // frame_dispatch.cpp to a frame, ack_effects.cpp to what was acknowledged or lost, transmit.cpp
 // how a datagram comes to be, timers.cpp what time does, handshake_effects.cpp what TLS brings,
-// close.cpp how it ends. Everything happens inside a call of the endpoint, and nothing calls back.
+// early_data.cpp what is sent before that, close.cpp how it ends. Everything happens inside a call
+// of the endpoint, and nothing calls back.
 #pragma once
 
 #include <deque>
@@ -73,6 +74,10 @@ public:
     bool address_validated() const { return paths_.active().amplification.validated(); }
     // True once, after the handshake has completed.
     bool take_established() { return std::exchange(status_.tell_established, false); }
+    // Client: true once, when streams may be used before the handshake is complete.
+    bool take_early_data_ready() { return std::exchange(status_.early.tell_ready, false); }
+    // Client: true once, when the server did not take what was sent early.
+    bool take_early_data_rejected() { return std::exchange(status_.early.tell_rejected, false); }
     // A datagram that this connection could not open ended in the peer's reset token.
     void on_stateless_reset(Instant now);
     // Client: several probes have brought no ServerHello, and nothing was begun that another
@@ -119,6 +124,7 @@ public:
     std::uint64_t key_updates() const { return keyring_.one_rtt().send_generation(); }
     std::size_t datagram_size() const { return paths_.active().mtu.datagram_size(); }
     bool is_confirmed() const { return status_.confirmed; }
+    EarlyDataState early_data() const { return status_.early.state; }
     // Client: the newest token of a NEW_TOKEN frame; never that of a Retry.
     //= 9000-8.1.3-3
     //= 9000-8.1.3-12
@@ -153,6 +159,7 @@ private:
         Instant keep_alive = kNever;
         Instant handshake = kNever;
         Instant pace = kNever;  // the pacer holds back data until then
+        Instant discard_early_keys = kNever;
         // An ack-eliciting packet was sent since the last one was received.
         bool idle_restarted_by_sending = false;
     };
@@ -166,9 +173,20 @@ private:
         std::uint64_t bits = 0;
         std::uint8_t left = 0;
     };
+    // 0-RTT (RFC 9001 section 4.6).
+    struct EarlyData {
+        EarlyDataState state = EarlyDataState::kNone;
+        // Client: what data that leaves early has to respect, and the protocol that it is for.
+        tls::EarlyDataLimits remembered{};
+        std::string protocol;
+        bool tell_ready = false;
+        bool tell_rejected = false;
+    };
+
     struct Status {
         Versions versions;
         FixedBits fixed_bits;
+        EarlyData early;
         bool established = false;
         bool confirmed = false;
         bool peer_packet_processed = false;  // client: anything from the server
@@ -235,6 +253,17 @@ private:
     void follow_version(std::uint32_t version);
     void on_handshake_packet_opened(const wire::ProtectedPacket& packet, Instant now);
 
+    // early_data.cpp
+    void begin_early_data(Instant now);
+    TransportResult<void> settle_early_data(const wire::TransportParameters& now_valid,
+                                            Instant now);
+    void on_early_data_rejected(Instant now);
+    TransportResult<void> check_early_protocol() const;
+    bool on_early_key(const tls::SecretInstalled& secret);
+    void discard_early_keys_soon(Instant now);
+    bool may_open_later(EncryptionLevel level) const;
+    void adopt_limits(const wire::TransportParameters& parameters);
+
     // frame_dispatch.cpp
     TransportResult<void> process_frames(ByteView payload, Arrival& arrival);
     TransportResult<void> on_frame(const wire::PaddingFrame& frame, Arrival& arrival);
@@ -282,7 +311,7 @@ private:
     TransportResult<void> check_connection_ids(const wire::TransportParameters& parameters) const;
     TransportResult<void> check_version(const wire::TransportParameters& parameters) const;
     void adopt(const wire::TransportParameters& parameters, Instant now);
-    void on_handshake_complete(Instant now);
+    TransportResult<void> on_handshake_complete(Instant now);
     void emit_negotiated(Instant now) const;
     void confirm_handshake(Instant now);
     void discard_space(PacketNumberSpace space, Instant now);
@@ -325,6 +354,7 @@ private:
                                               path::PathIndex path);
     bool next_fixed_bit();
     void write_frames(PacketBuilder& packet, bool may_elicit, Instant now);
+    void write_early_frames(wire::PayloadWriter& writer, Instant now);
     void write_application_frames(wire::PayloadWriter& writer, Instant now);
     bool has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const;
     bool has_application_frames() const;

@@ -17,7 +17,8 @@ std::size_t Connection::datagram_room() const {
 }
 
 ApiResult<std::size_t> Connection::max_datagram_payload() const {
-    if (!peer_parameters_) return std::unexpected(ApiError::kNotReady);
+    const bool known = peer_parameters_ || status_.early.state == EarlyDataState::kOffered;
+    if (!known) return std::unexpected(ApiError::kNotReady);
     //= 9000-19.21-1
     //= 9221-3-1
     if (!pending_.datagrams.peer_takes_datagrams()) return std::unexpected(ApiError::kNotSupported);

@@ -24,7 +24,10 @@ void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& pa
     //= 9000-6.2-3
     //= 9368-4-1
     if (packet.contains(config_.version)) return unexpected();
-    status_.versions.instead = version_after(packet, config_.settings.versions);
+    // What was written early is in streams that another connection would not have.
+    if (streams_.live_streams() == 0) {
+        status_.versions.instead = version_after(packet, config_.settings.versions);
+    }
     //= 9000-6.2-1
     //= 9368-2.1-4
     vanish(CloseKind::kVersionMismatch, now);
@@ -64,9 +67,12 @@ void Connection::on_retry(const wire::RetryPacket& packet, Bytes whole, Instant 
     // The same handshake bytes go out again, under packet numbers that go on.
     //= 9000-17.2.5.3-1
     //= 9000-17.2.5.3-4
-    for (const wire::SentFrame& frame :
-         recovery_.abandon_packets(PacketNumberSpace::kInitial, now)) {
-        on_frame_lost(frame, now);
+    // So does 0-RTT data, with the keys that it had: a Retry does not reject it.
+    //= 9001-4.6.2-4
+    for (const auto space : {PacketNumberSpace::kInitial, PacketNumberSpace::kApplication}) {
+        for (const wire::SentFrame& frame : recovery_.abandon_packets(space, now)) {
+            on_frame_lost(frame, now);
+        }
     }
     // What the first Initial met says nothing about the path (RFC 9002 section 6.3).
     controller_->reset();

@@ -43,6 +43,8 @@ public:
     void release_session();
 
     bool is_complete() const { return complete_; }
+    // Client: see tls::Session.
+    bool early_data_accepted() const { return session_ && session_->early_data_accepted(); }
     const tls::HandshakeInfo& info() const { return session_ ? session_->info() : info_; }
 
 private:

@@ -1,6 +1,7 @@
 // What TLS brings: keys, the peer's transport parameters, the end of the handshake.
 #include "base/try.h"
 #include "connection/connection.h"
+#include "connection/early_data.h"
 #include "connection/version_choice.h"
 
 namespace stoq::connection {
@@ -19,9 +20,10 @@ TransportResult<void> Connection::apply_tls_events(Instant now) {
         } else if (const auto* peer = std::get_if<tls::PeerTransportParameters>(&*event)) {
             STOQ_TRY(on_peer_parameters(peer->bytes, now));
         } else if (std::holds_alternative<tls::HandshakeComplete>(*event)) {
-            on_handshake_complete(now);
+            STOQ_TRY(on_handshake_complete(now));
         } else if (auto* received = std::get_if<tls::TicketReceived>(&*event)) {
-            tokens_.tickets.push_back(std::move(received->ticket));
+            tokens_.tickets.push_back(
+                ticket_of_version(status_.versions.current, received->ticket));
         }
     }
     return {};
@@ -36,6 +38,11 @@ std::optional<std::vector<std::uint8_t>> Connection::take_ticket() {
 
 void Connection::on_secret(const tls::SecretInstalled& secret, Instant now) {
     const bool sending = secret.direction == tls::Direction::kSend;
+    if (secret.level == EncryptionLevel::kZeroRtt && !on_early_key(secret)) return;
+    //= 9001-4.9.3-1
+    if (secret.level == EncryptionLevel::kOneRtt && config_.role == Role::kClient) {
+        keyring_.discard(EncryptionLevel::kZeroRtt);
+    }
     keyring_.install(secret.level, sending ? crypto::Direction::kSeal : crypto::Direction::kOpen,
                      secret.cipher_suite, secret.secret);
     if (secret.level == EncryptionLevel::kHandshake) recovery_.on_handshake_keys(now);
@@ -58,6 +65,7 @@ TransportResult<void> Connection::on_peer_parameters(ByteView encoded, Instant n
         //= 9369-4.1-5
         keyring_.switch_version(protection::constants_of(status_.versions.current));
     }
+    if (config_.role == Role::kClient) STOQ_TRY(settle_early_data(parameters, now));
     adopt(parameters, now);
     return {};
 }
@@ -123,13 +131,7 @@ TransportResult<void> Connection::check_version(const wire::TransportParameters&
 
 void Connection::adopt(const wire::TransportParameters& parameters, Instant now) {
     peer_parameters_ = parameters;
-    streams_.set_peer_limits(
-        {.max_data = parameters.initial_max_data,
-         .max_stream_data_bidi_local = parameters.initial_max_stream_data_bidi_local,
-         .max_stream_data_bidi_remote = parameters.initial_max_stream_data_bidi_remote,
-         .max_stream_data_uni = parameters.initial_max_stream_data_uni,
-         .max_streams_bidi = parameters.initial_max_streams_bidi,
-         .max_streams_uni = parameters.initial_max_streams_uni});
+    adopt_limits(parameters);
     pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
     ids_.local.set_peer_limit(parameters.active_connection_id_limit);
     const Duration max_ack_delay = std::chrono::milliseconds(parameters.max_ack_delay_ms);
@@ -156,7 +158,8 @@ void Connection::adopt(const wire::TransportParameters& parameters, Instant now)
                                                         .parameters = &*peer_parameters_});
 }
 
-void Connection::on_handshake_complete(Instant now) {
+TransportResult<void> Connection::on_handshake_complete(Instant now) {
+    STOQ_TRY(check_early_protocol());
     status_.established = true;
     status_.tell_established = true;
     timers_.handshake = kNever;
@@ -165,13 +168,14 @@ void Connection::on_handshake_complete(Instant now) {
                             .old_state = observe::ConnectionState::kHandshakeStarted,
                             .new_state = observe::ConnectionState::kHandshakeComplete});
     emit_negotiated(now);
-    if (config_.role == Role::kClient) return;
+    if (config_.role == Role::kClient) return {};
     //= 9001-4.1.2-1
     //= 9000-19.20-1
     pending_.handshake_done = true;
     //= 9000-19.7-3
     status_.wants_token = true;
     confirm_handshake(now);
+    return {};
 }
 
 void Connection::emit_negotiated(Instant now) const {

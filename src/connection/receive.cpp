@@ -100,9 +100,7 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
     arrival.version = packet.version;
     arrival.destination = packet.destination;
     if (!keyring_.has_receive_keys(arrival.level)) {
-        const bool later = arrival.level == EncryptionLevel::kOneRtt ||
-                           (arrival.level == EncryptionLevel::kHandshake && !status_.confirmed);
-        if (!later || !close_.is_open() ||
+        if (!may_open_later(arrival.level) || !close_.is_open() ||
             !held_.packets.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level)) {
             drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
         }
@@ -269,6 +267,9 @@ void Connection::follow_peer(const protection::OpenedPacket& packet, Arrival& ar
         timers_.idle_restarted_by_sending = false;
         restart_idle_timer(arrival.now);
         status_.peer_packet_processed = true;
+        if (one_rtt && status_.early.state != EarlyDataState::kNone) {
+            discard_early_keys_soon(arrival.now);
+        }
     }
     recovery_.set_amplification_limited(paths_.active().amplification.blocked());
     if (!one_rtt) return;
@@ -285,7 +286,9 @@ void Connection::replay_stored(Instant now) {
     if (held_.packets.empty()) return;
     for (StoredPacket& stored : held_.packets.take()) {
         if (!keyring_.has_receive_keys(stored.level)) {
-            held_.packets.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
+            if (may_open_later(stored.level)) {
+                held_.packets.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
+            }
             continue;
         }
         ReceivedDatagram datagram{.data = stored.bytes,

@@ -15,7 +15,8 @@ Instant Connection::next_timeout() const {
     // An acknowledgement that may not leave is sent when the peer's next datagram allows it.
     const bool blocked = paths_.active().amplification.blocked();
     return std::min({timers_.idle, timers_.keep_alive, timers_.handshake, timers_.pace,
-                     recovery_.timer(), blocked ? kNever : ack_deadline(), paths_.next_timeout(),
+                     timers_.discard_early_keys, recovery_.timer(),
+                     blocked ? kNever : ack_deadline(), paths_.next_timeout(),
                      keyring_.one_rtt().next_deadline(), pending_.datagrams.next_deadline()});
 }
 
@@ -45,6 +46,10 @@ void Connection::on_timeout(Instant now) {
         streams_.repeat_blocked_signals();
     }
     if (now >= timers_.pace) timers_.pace = kNever;
+    if (now >= timers_.discard_early_keys) {
+        timers_.discard_early_keys = kNever;
+        keyring_.discard(EncryptionLevel::kZeroRtt);
+    }
     if (now >= recovery_.timer()) on_recovery_timeout(now);
     if (now >= paths_.next_timeout()) on_path_timeout(now);
     keyring_.one_rtt().discard_previous(now);

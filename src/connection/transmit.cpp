@@ -11,8 +11,9 @@
 namespace stoq::connection {
 namespace {
 
-constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kHandshake,
-                                      EncryptionLevel::kOneRtt};
+constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kZeroRtt,
+                                      EncryptionLevel::kHandshake, EncryptionLevel::kOneRtt};
+constexpr std::size_t kHandshakePlace = 2;
 // Recovery's number for packets that were sent on another path than the one in use.
 constexpr std::uint8_t kOtherPath = 0xff;
 
@@ -95,6 +96,11 @@ bool Connection::has_frames_besides_streams() const {
 
 bool Connection::has_something_to_send(EncryptionLevel level, bool may_elicit, Instant now) const {
     const PacketNumberSpace space = space_of(level);
+    // 0-RTT packets carry no ACK frames.
+    if (level == EncryptionLevel::kZeroRtt) {
+        return may_elicit &&
+               (pending_.ping || streams_.has_pending() || pending_.datagrams.has_pending());
+    }
     if (ack_is_due(space, now)) return true;
     if (!may_elicit) return false;
     if (pending_.probes[index_of(space)] > 0 || handshake_.has_pending(space)) return true;
@@ -148,6 +154,7 @@ bool Connection::next_fixed_bit() {
 void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant now) {
     wire::PayloadWriter& writer = packet.payload();
     const PacketNumberSpace space = space_of(packet.level());
+    if (packet.level() == EncryptionLevel::kZeroRtt) return write_early_frames(writer, now);
     //= 9000-13.2.6-1
     //= 9000-13.2.6-2
     //= 9000-17.2.3-4
@@ -175,6 +182,20 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
         (packet.level() == EncryptionLevel::kOneRtt &&
          (pending_.ping || (!writer.empty() && recovery_.should_elicit_ack(space, now))));
     if (wants_ping && !writer.ack_eliciting() && writer.can_record() &&
+        wire::encode(writer.bytes(), wire::PingFrame{})) {
+        writer.record(bare(wire::SentFrameKind::kNone));
+    }
+}
+
+// What 0-RTT packets may carry and a client may have at that time (RFC 9000 section 12.5).
+void Connection::write_early_frames(wire::PayloadWriter& writer, Instant now) {
+    const bool streams_pending = streams_.has_pending();
+    if (streams_pending && !streams_.write_control_frames(writer)) return;
+    if (pending_.datagrams.has_pending()) {
+        write_datagrams(writer, streams_.first_urgency(), now);
+    }
+    if (streams_pending) streams_.write_stream_frames(writer);
+    if (pending_.ping && !writer.ack_eliciting() && writer.can_record() &&
         wire::encode(writer.bytes(), wire::PingFrame{})) {
         writer.record(bare(wire::SentFrameKind::kNone));
     }
@@ -234,7 +255,7 @@ void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn 
     ++counters_.packets_sent;
     if (writer.ack_eliciting()) {
         if (pending_.probes[index_of(space)] > 0) --pending_.probes[index_of(space)];
-        if (packet.level() == EncryptionLevel::kOneRtt) pending_.ping = false;
+        if (space == PacketNumberSpace::kApplication) pending_.ping = false;
         if (!std::exchange(timers_.idle_restarted_by_sending, true)) restart_idle_timer(now);
     }
     observer_.emit(now, observe::PacketSent{.type = observe::packet_type_of(packet.level()),
@@ -387,7 +408,7 @@ std::size_t Connection::write_coalesced(Bytes room, std::size_t before, Ecn ecn,
     }
     //= 9001-4.9.1-1
     //= 9001-4.9.1-2
-    if (config_.role == Role::kClient && packets[1]) {
+    if (config_.role == Role::kClient && packets[kHandshakePlace]) {
         discard_space(PacketNumberSpace::kInitial, now);
     }
     return used;
@@ -449,7 +470,7 @@ bool Connection::transmit_close(TransmitSlot& slot, Instant now) {
         //= 9000-10.2.3-3
         //= 9000-10.2.3-4
         //= 9000-10.2.3-5
-        if (!keyring_.has_send_keys(level)) continue;
+        if (!keyring_.has_send_keys(level) || level == EncryptionLevel::kZeroRtt) continue;
         // 1-RTT keys alone are not enough while the peer may not have its own.
         const bool alone = level == EncryptionLevel::kInitial && used == 0 &&
                            !keyring_.has_send_keys(EncryptionLevel::kHandshake);

@@ -96,6 +96,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     if (token && made.settings.careful_resume) made.path_memory = token->path_memory;
     made.tls = server_->tls;
     made.sink = sink_;
+    admission_.strikes->advance(now_);
     auto connection = connection::Connection::create(made, shared_, now_);
     if (!connection) return drop(DropReason::kTooManyConnections, datagram);
     (*connection)->receive({&datagram, 1}, now_);

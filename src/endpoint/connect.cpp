@@ -11,10 +11,7 @@ ApiResult<std::shared_ptr<const tls::Context>> Endpoint::Implementation::client_
     const std::shared_ptr<const Credentials>& credentials) {
     if (credentials == nullptr) return std::unexpected(ApiError::kCredentials);
     if (client_.credentials != credentials) {
-        // 0-RTT data is for connections to come.
-        Credentials used = *credentials;
-        used.early_data = false;
-        auto context = tls::Context::create(Role::kClient, used);
+        auto context = tls::Context::create(Role::kClient, *credentials);
         if (!context) return std::unexpected(ApiError::kCredentials);
         client_ = {credentials, std::move(*context), nullptr};
     }

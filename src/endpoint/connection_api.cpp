@@ -34,6 +34,7 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     info.established = found->is_established();
     info.confirmed = found->is_confirmed();
     info.resumed = handshake.resumed;
+    info.early_data = found->early_data();
     info.local = found->addresses().local;
     info.remote = found->addresses().remote;
     info.version = found->version();

@@ -22,6 +22,12 @@ std::array<std::uint8_t, 32> root_key(const EndpointSettings& settings, RandomSo
     return key;
 }
 
+std::shared_ptr<tls::StrikeRegister> strike_register(const EndpointSettings& settings,
+                                                     RandomSource& random) {
+    if (settings.shared_register) return settings.shared_register;
+    return std::make_shared<tls::StrikeRegister>(settings.early_data_register, random);
+}
+
 // One key for each purpose, so that none says anything about another.
 std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& root,
                                          std::string_view purpose) {
@@ -52,9 +58,10 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
       generator_(make_generator(settings, random)),
       reset_key_(derived_key(root_key_, "stateless reset")),
       tokens_(derived_key(root_key_, "address token")),
-      admission_{.policy = endpoint::make_admission_policy(settings)},
+      admission_{.policy = endpoint::make_admission_policy(settings),
+                 .strikes = strike_register(settings, random)},
       stream_resources_(settings.receive_budget),
-      shared_{stream_resources_, {*generator_, reset_key_, random}},
+      shared_{stream_resources_, {*generator_, reset_key_, random}, admission_.strikes.get()},
       table_(random),
       replies_(random) {
     // What is kept from here on is derived.
@@ -62,10 +69,7 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
 }
 
 ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
-    // Connections do not take 0-RTT data yet; a ticket must not promise that they do.
-    Credentials credentials = config.credentials;
-    credentials.early_data = false;
-    auto context = tls::Context::create(Role::kServer, credentials, {&root_key_, 1});
+    auto context = tls::Context::create(Role::kServer, config.credentials, {&root_key_, 1});
     if (!context) return std::unexpected(ApiError::kCredentials);
     server_ = Server{std::move(*context), config.settings};
     return {};
@@ -278,11 +282,13 @@ Event public_event(ConnectionHandle connection, const streams::StreamEvent& even
 
 }  // namespace
 
-// Established first, then what happened on streams, and the end last.
+// Early data and the handshake first, then what happened on streams, and the end last.
 std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, Entry& entry) {
     connection::Connection& connection = *entry.connection;
     const ConnectionHandle name{handle.index, handle.generation};
     if (entry.closed_told) return std::nullopt;
+    if (connection.take_early_data_ready()) return EarlyDataReady{name};
+    if (connection.take_early_data_rejected()) return EarlyDataRejected{name};
     if (connection.take_established()) return ConnectionEstablished{name};
     if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
     if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};

@@ -87,6 +87,7 @@ private:
     // Server: whom it lets in, and when.
     struct Admission {
         std::unique_ptr<endpoint::AdmissionPolicy> policy;
+        std::shared_ptr<tls::StrikeRegister> strikes;  // 0-RTT data that was let in
         std::size_t half_open = 0;
         endpoint::HeldDatagrams held{};                         // their handshakes have not begun
         std::vector<endpoint::HeldDatagrams::Held> borrowed{};  // until settle()

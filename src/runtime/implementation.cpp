@@ -90,6 +90,7 @@ bool Runtime::Implementation::join_group() {
     WorkerGroup::Implementation& group = *settings_.group->implementation_;
     settings_.endpoint.worker = group.worker(settings_.worker);
     settings_.endpoint.persistent_key = group.persistent_key();
+    settings_.endpoint.shared_register = group.strikes();
     if (!settings_.endpoint.worker) return false;
     runtime::WorkerInbox& inbox = group.inbox(settings_.worker);
     if (!inbox.open(sockets_.waker())) return false;

@@ -139,8 +139,7 @@ SystemResult<bool> SuccessorWatch::serve(const io::LocalChannel& successor) {
     });
     STOQ_TRY(std::move(told));
     // It makes its workers ready meanwhile, as long as that takes.
-    const auto answer =
-        STOQ_TRY(successor.receive(Duration::max(), stop_.native_handle()));
+    const auto answer = STOQ_TRY(successor.receive(Duration::max(), stop_.native_handle()));
     const ByteView bytes = answer.bytes;
     if (bytes.size() != 2 || bytes[0] != static_cast<std::uint8_t>(Kind::kTaken)) return false;
     listener_.forget_name();

@@ -3,7 +3,8 @@
 //     new                                              old
 //     connects to the old one's socket        ->
 //                                             <-       Offer: key, workers
-//                                             <-       OfferedPort, with the program's maps, for each
+//                                             <-       OfferedPort, with the program's maps, for
+//                                             each
 //     binds the port besides the old one, for workers of other numbers
 //     Taken: new connections come to me       ->
 //

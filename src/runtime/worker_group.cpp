@@ -5,6 +5,7 @@
 
 #include "io/system_random.h"
 #include "path/worker_ids.h"
+#include "tls/strike_register.h"
 
 namespace stoq {
 
@@ -63,13 +64,16 @@ RuntimeResult<void> WorkerGroup::take_over() {
 WorkerGroup::Implementation::Implementation(const WorkerGroupSettings& settings,
                                             std::optional<runtime::Predecessor> predecessor)
     : settings_(settings), inboxes_(settings.count), predecessor_(std::move(predecessor)) {
+    io::SystemRandom random;
+    strikes_ =
+        std::make_shared<tls::StrikeRegister>(EndpointSettings{}.early_data_register, random);
     if (predecessor_) {
         const runtime::Offer& offer = predecessor_->offer();
         settings_.persistent_key = offer.persistent_key;
         // The half of the numbers that the predecessor does not use.
         first_ = offer.first < kMaxWorkers ? kMaxWorkers : 0;
     } else if (!is_set(settings_.persistent_key)) {
-        io::SystemRandom().fill(settings_.persistent_key);
+        random.fill(settings_.persistent_key);
     }
 }
 

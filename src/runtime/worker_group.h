@@ -22,6 +22,7 @@ public:
     // What the endpoint of worker `index` needs; nothing when there is no such worker.
     std::optional<WorkerSettings> worker(std::uint8_t index) const;
     const std::array<std::uint8_t, 32>& persistent_key() const { return settings_.persistent_key; }
+    const std::shared_ptr<tls::StrikeRegister>& strikes() const { return strikes_; }
 
     // A socket that worker `index` listens on, and how long connection IDs are.
     void add_socket(std::uint8_t index, const Address& address, int socket, std::size_t id_length);
@@ -43,6 +44,7 @@ private:
 
     WorkerGroupSettings settings_;
     std::uint8_t first_ = 0;
+    std::shared_ptr<tls::StrikeRegister> strikes_;
     std::deque<runtime::WorkerInbox> inboxes_;
     std::atomic<std::uint64_t> handed_over_ = 0;
     std::atomic<std::uint64_t> drops_ = 0;

@@ -216,10 +216,10 @@ void set_server_tickets(State& state, std::span<const TicketSecret> secrets) {
         SSL_CTX_set_num_tickets(context, 0);
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     }
-    // With 0-RTT, OpenSSL keeps sessions in its cache and lets each ticket be used once only, which
-    // is what stops replays. Without it there is nothing to keep.
-    SSL_CTX_set_session_cache_mode(context,
-                                   state.early_data ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    // Replays of 0-RTT data are for the StrikeRegister to stop. OpenSSL's own way keeps sessions in
+    // memory, so that no ticket survives a restart.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
     if (state.early_data) {
         //= 9001-4.6.1-1
         SSL_CTX_set_max_early_data(context, kQuicMaxEarlyData);

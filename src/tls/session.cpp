@@ -81,6 +81,8 @@ ApiResult<void> Session::configure(SessionParameters& parameters) {
         !set_local_parameters({local.begin(), local.end()})) {
         return std::unexpected(ApiError::kCredentials);
     }
+    early_.limits = parameters.early_data_limits;
+    early_.strikes = parameters.strikes;
     if (state.role == Role::kServer) {
         if (state.early_data) SSL_set_quic_tls_early_data_enabled(ssl, 1);
         return {};
@@ -100,7 +102,7 @@ bool Session::configure_client(const SessionParameters& parameters) {
         return false;
     }
     if (!set_server_name(parameters.server_name)) return false;
-    offer_ticket(parameters.ticket);
+    offer_ticket(parameters.ticket, alpn);
     return true;
 }
 
@@ -125,7 +127,7 @@ Sha256Digest Session::ticket_binding() const {
     return sha256(state.library, bytes);
 }
 
-void Session::offer_ticket(ByteView bytes) {
+void Session::offer_ticket(ByteView bytes, const ProtocolList& alpn) {
     const auto ticket = unpack(bytes);
     const Context::State& state = context_->state();
     if (!ticket || !state.tickets || ticket->binding != ticket_binding()) return;
@@ -133,8 +135,26 @@ void Session::offer_ticket(ByteView bytes) {
     const SslSessionHandle session(d2i_SSL_SESSION_ex(
         nullptr, &at, static_cast<long>(ticket->session.size()), state.library.get(), nullptr));
     if (!session || SSL_set_session(ssl_.get(), session.get()) != 1) return;
+    // 0-RTT data is for the protocol of the connection that the ticket came from.
+    if (!state.early_data || !offers_protocol_of(*session, alpn)) return;
     // Fails where the ticket does not allow it; then there is no 0-RTT.
-    if (state.early_data) SSL_set_quic_tls_early_data_enabled(ssl_.get(), 1);
+    early_.to_offer = SSL_set_quic_tls_early_data_enabled(ssl_.get(), 1) == 1;
+}
+
+bool Session::offers_protocol_of(const SSL_SESSION& session, const ProtocolList& alpn) {
+    const unsigned char* name = nullptr;
+    std::size_t length = 0;
+    SSL_SESSION_get0_alpn_selected(&session, &name, &length);
+    for (ByteView rest(alpn); !rest.empty(); rest = rest.subspan(1 + std::size_t{rest[0]})) {
+        if (!std::ranges::equal(rest.subspan(1, rest[0]), ByteView(name, length))) continue;
+        info_.alpn.assign(reinterpret_cast<const char*>(name), length);
+        return true;
+    }
+    return false;
+}
+
+bool Session::early_data_accepted() const {
+    return ssl_ && SSL_get_early_data_status(ssl_.get()) == SSL_EARLY_DATA_ACCEPTED;
 }
 
 TransportResult<void> Session::receive(EncryptionLevel level, ByteView bytes) {
@@ -158,14 +178,22 @@ TransportResult<void> Session::receive(EncryptionLevel level, ByteView bytes) {
 
 TransportResult<void> Session::advance() {
     ERR_clear_error();
-    const bool was_complete = complete_;
     int result = 1;
-    if (!was_complete) {
+    if (!complete_ && !flight_sent_) {
         result = SSL_do_handshake(ssl_.get());
-        if (result == 1) STOQ_TRY(on_handshake_done());
+        // A server that would take 0-RTT data is told to be done once its own flight is written.
+        flight_sent_ = result == 1;
+        // The ClientHello is written. OpenSSL would offer 0-RTT data in a second one too, which
+        // answers a HelloRetryRequest and must not (RFC 8446 section 4.1.2).
+        if (std::exchange(early_.to_offer, false)) {
+            SSL_SESSION_set_max_early_data(SSL_get0_session(ssl_.get()), 0);
+        }
     }
-    // Messages behind the handshake are read by SSL_read, which has no data of its own to give.
-    if (complete_ && !incoming_.empty()) result = SSL_read(ssl_.get(), nullptr, 0);
+    // From there on messages are read by SSL_read, which has no data of its own to give.
+    if (flight_sent_ && !incoming_.empty()) result = SSL_read(ssl_.get(), nullptr, 0);
+    if (!complete_ && !error_ && SSL_is_init_finished(ssl_.get()) == 1) {
+        STOQ_TRY(on_handshake_done());
+    }
     if (error_) return std::unexpected(fail());
     if (result <= 0 && SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
         return std::unexpected(fail());
@@ -217,7 +245,7 @@ void Session::record_negotiated() {
     info_.group = text(SSL_get0_group_name(ssl));
     info_.cipher_suite = text(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
     info_.resumed = SSL_session_reused(ssl) == 1;
-    info_.early_data_accepted = SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
+    info_.early_data_accepted = early_data_accepted();
     info_.post_quantum_key_exchange = is_post_quantum_group(info_.group);
 }
 

@@ -37,6 +37,7 @@
 #include "tls/message_queue.h"
 #include "tls/openssl_error.h"
 #include "tls/openssl_handles.h"
+#include "tls/strike_register.h"
 
 namespace stoq::tls {
 
@@ -66,6 +67,9 @@ using TlsEvent =
 
 // Server: the transport parameters to send, given the client's. Asked at most once.
 using ParametersAnswer = std::move_only_function<std::vector<std::uint8_t>(ByteView client)>;
+// What a client may use up with 0-RTT data: transport parameters of the server that count
+// something.
+using EarlyDataLimits = std::array<std::uint64_t, 9>;
 
 struct SessionParameters {
     // Client: the host's name or IP address literal. Checked against the certificate; sent as SNI
@@ -79,6 +83,11 @@ struct SessionParameters {
     ByteView ticket;
     // Client: offered instead of the Credentials' list when not empty.
     std::span<const std::string> alpn;
+    // Server, for 0-RTT. Tickets remember the limits: data is accepted only where none of them is
+    // lower now (RFC 9000 section 7.4.1).
+    EarlyDataLimits early_data_limits{};
+    // Server: asked before 0-RTT data is accepted; outlives the session. Null: none is accepted.
+    StrikeRegister* strikes = nullptr;
 };
 
 // The transport parameters of the connection that `ticket` came from, which a client has to respect
@@ -114,6 +123,8 @@ public:
     bool has_pending() const;
 
     bool is_complete() const { return complete_; }
+    // Client: what the server said of our 0-RTT data; known once its transport parameters are.
+    bool early_data_accepted() const;
     // The level of which bytes may be given to receive().
     EncryptionLevel receive_level() const { return receive_level_; }
     // What is known so far; final with HandshakeComplete or an error.
@@ -125,13 +136,21 @@ public:
 private:
     struct Callbacks;
 
+    struct EarlyData {
+        EarlyDataLimits limits{};
+        StrikeRegister* strikes = nullptr;
+        bool to_offer = false;  // client: in the ClientHello to come
+    };
+
     explicit Session(std::shared_ptr<const Context> context);
 
     ApiResult<void> configure(SessionParameters& parameters);
     bool set_local_parameters(std::vector<std::uint8_t> bytes);
     bool configure_client(const SessionParameters& parameters);
     bool set_server_name(std::string_view name);
-    void offer_ticket(ByteView bytes);
+    void offer_ticket(ByteView bytes, const std::vector<std::uint8_t>& alpn);
+    // The session's protocol, if it is one that is offered.
+    bool offers_protocol_of(const SSL_SESSION& session, const std::vector<std::uint8_t>& alpn);
     Sha256Digest ticket_binding() const;
 
     // Lets TLS take what is in incoming_ and do what follows from it.
@@ -157,6 +176,7 @@ private:
     std::shared_ptr<const Context> context_;
     std::vector<std::uint8_t> local_parameters_;  // OpenSSL borrows them
     ParametersAnswer answer_;
+    EarlyData early_;
     std::optional<std::vector<std::uint8_t>> peer_parameters_;
     MessageQueue incoming_;
     std::array<std::vector<std::uint8_t>, kEncryptionLevelCount> outgoing_;
@@ -168,6 +188,7 @@ private:
     EncryptionLevel send_level_ = EncryptionLevel::kInitial;
     std::uint8_t tickets_received_ = 0;
     bool chain_is_post_quantum_ = true;  // of what this side judged
+    bool flight_sent_ = false;           // SSL_do_handshake has nothing more to do
     bool complete_ = false;
     SslHandle ssl_;  // last: it goes first
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "tls/context_state.h"
 #include "tls/ticket.h"
 #include "tls/verify.h"
@@ -18,6 +19,9 @@ constexpr std::uint8_t kMaxTickets = 8;
 constexpr std::uint8_t kEndOfEarlyData = 5;
 constexpr std::uint8_t kCertificateRequest = 13;
 constexpr std::uint8_t kKeyUpdate = 24;
+
+// What a ticket remembers for 0-RTT: the strike register's number and the limits.
+constexpr std::size_t kEarlyDataMemory = sizeof(std::uint64_t) + sizeof(EarlyDataLimits);
 
 constexpr unsigned kAlpnExtension = 16;
 constexpr unsigned kTransportParametersExtension = 57;
@@ -260,6 +264,39 @@ int Session::Callbacks::new_ticket(SSL* ssl, SSL_SESSION* ssl_session) {
     return kReferenceNotTaken;
 }
 
+// A server's ticket says what its holder may count on, and who knows whether it was used.
+int Session::Callbacks::write_ticket(SSL* ssl, void*) {
+    const Session& session = session_of(ssl);
+    if (session.early_.strikes == nullptr) return kOk;
+    std::array<std::uint8_t, kEarlyDataMemory> bytes;
+    ByteWriter writer(bytes);
+    writer.write(session.early_.strikes->number());
+    for (const std::uint64_t limit : session.early_.limits) writer.write(limit);
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), bytes.data(), bytes.size());
+}
+
+// TLS would accept the client's 0-RTT data: may it?
+int Session::Callbacks::allow_early_data(SSL* ssl, void*) {
+    const Session& session = session_of(ssl);
+    void* remembered = nullptr;
+    std::size_t length = 0;
+    if (session.early_.strikes == nullptr ||
+        SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &remembered, &length) != 1 ||
+        length != kEarlyDataMemory) {
+        return kFailed;
+    }
+    ByteReader reader({static_cast<const std::uint8_t*>(remembered), length});
+    if (reader.read<std::uint64_t>() != session.early_.strikes->number()) return kFailed;
+    //= 9000-7.4.1-9
+    for (const std::uint64_t limit : session.early_.limits) {
+        const auto promised = reader.read<std::uint64_t>();
+        if (!promised || *promised > limit) return kFailed;
+    }
+    std::array<unsigned char, SSL3_RANDOM_SIZE> random;
+    if (SSL_get_client_random(ssl, random.data(), random.size()) != random.size()) return kFailed;
+    return session.early_.strikes->accept(random) ? kOk : kFailed;
+}
+
 int Session::Callbacks::ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv,
                                    EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int sealing) {
     const auto& keys = session_of(ssl).context_->state().ticket_keys;
@@ -289,6 +326,8 @@ void Session::install_callbacks(SSL_CTX& context) {
     SSL_CTX_set_tlsext_servername_callback(&context, &Callbacks::server_name);
     SSL_CTX_set_alpn_select_cb(&context, &Callbacks::select_protocol, nullptr);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, &Callbacks::ticket_key);
+    SSL_CTX_set_session_ticket_cb(&context, &Callbacks::write_ticket, nullptr, nullptr);
+    SSL_CTX_set_allow_early_data_cb(&context, &Callbacks::allow_early_data, nullptr);
 }
 
 }  // namespace stoq::tls

@@ -27,6 +27,8 @@ struct Session::Callbacks {
                                const unsigned char* offered, unsigned int offered_length, void*);
     static int verify(X509_STORE_CTX* store, void*);
     static int new_ticket(SSL* ssl, SSL_SESSION* session);
+    static int write_ticket(SSL* ssl, void*);
+    static int allow_early_data(SSL* ssl, void*);
     static int ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                           EVP_MAC_CTX* mac, int sealing);
     static void key_log(const SSL* ssl, const char* line);

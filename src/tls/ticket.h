@@ -1,7 +1,7 @@
 // A resumption ticket as a client keeps it: OpenSSL's session, the server's transport parameters,
 // and what both are bound to.
 //
-//     "STQ1" | binding, 32 bytes | session length, 4 bytes | session (DER) | transport parameters
+//     "STQ2" | binding, 32 bytes | lengths of the rest, 4 bytes each | session (DER) | parameters
 #pragma once
 
 #include <optional>

@@ -100,7 +100,7 @@ private:
     void on(const StreamsAvailable& event, Instant now);
     void on(const DatagramReceived& event, Instant now);
     void on(const DatagramWritable& event, Instant now);
-    void on(const TicketReceived&, Instant) {}
+    void on(const auto&, Instant) {}
 
     bool open_streams();
     bool send_on(StreamId id, Stream& stream);

@@ -65,6 +65,9 @@ struct TlsPair {
     // Called with everything before it is delivered; may change it.
     std::function<void(Role from, EncryptionLevel level, std::vector<std::uint8_t>& bytes)> meddle;
     std::size_t chunk = SIZE_MAX;
+    // The server's, for 0-RTT.
+    tls::StrikeRegister* strikes = nullptr;
+    tls::EarlyDataLimits early_data_limits{};
 
     static inline const std::vector<std::uint8_t> kClientParameters = {0x01, 0x02, 0x40, 0x64};
     static inline const std::vector<std::uint8_t> kServerParameters = {0x04, 0x02, 0x41, 0x00};
@@ -82,7 +85,9 @@ struct TlsPair {
                                               {.server_name = {},
                                                .local_transport_parameters = kServerParameters,
                                                .ticket = {},
-                                               .alpn = {}})
+                                               .alpn = {},
+                                               .early_data_limits = early_data_limits,
+                                               .strikes = strikes})
                              .value();
         client.poll();
         server.poll();

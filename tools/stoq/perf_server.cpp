@@ -49,12 +49,7 @@ private:
         requests_.erase(requests_.lower_bound(key(closed, StreamId(0))),
                         requests_.lower_bound({closed.index, closed.generation, UINT64_MAX}));
     }
-    void on(const ConnectionEstablished&) {}
-    void on(const StreamDelivered&) {}
-    void on(const StreamsAvailable&) {}
-    void on(const DatagramReceived&) {}
-    void on(const DatagramWritable&) {}
-    void on(const TicketReceived&) {}
+    void on(const auto&) {}
 
     void receive(ConnectionHandle connection, StreamId stream) {
         const auto at = requests_.find(key(connection, stream));

@@ -68,11 +68,7 @@ private:
             at = requests_.erase(at);
         }
     }
-    void on(const ConnectionEstablished&) {}
-    void on(const StreamsAvailable&) {}
-    void on(const DatagramReceived&) {}
-    void on(const DatagramWritable&) {}
-    void on(const TicketReceived&) {}
+    void on(const auto&) {}
 
     std::shared_ptr<FileRequest> find(ConnectionHandle connection, StreamId stream) const {
         const auto at = requests_.find(key(connection, stream));

@@ -102,10 +102,10 @@ private:
     enum class Port : std::uint8_t { kOurs, kTakenMayFinish, kTakenMustEnd };
 
     void make_group() {
-        group_ = value_or_fail(
-            WorkerGroup::create({.count = static_cast<std::uint8_t>(options_.workers),
-                                 .persistent_key = key_,
-                                 .takeover_path = options_.takeover_path}));
+        group_ =
+            value_or_fail(WorkerGroup::create({.count = static_cast<std::uint8_t>(options_.workers),
+                                               .persistent_key = key_,
+                                               .takeover_path = options_.takeover_path}));
         group_->set_taken_handler([this](bool may_finish) {
             port_ = may_finish ? Port::kTakenMayFinish : Port::kTakenMustEnd;
             wake();
@@ -147,7 +147,8 @@ private:
             for (const auto& runtime : runtimes_) {
                 runtime->post([&each = *runtime, credentials] {
                     const auto replaced = each.replace_credentials(credentials);
-                    if (!replaced) note("the identity was not reloaded: " + replaced.error().message());
+                    if (!replaced)
+                        note("the identity was not reloaded: " + replaced.error().message());
                 });
             }
             print_fingerprints(credentials);

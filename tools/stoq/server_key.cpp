@@ -37,7 +37,8 @@ Key server_key(const std::string& file) {
     struct stat about{};
     if (::fstat(found.get(), &about) != 0) throw file_failure("cannot look at", file, errno);
     if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        throw Failure(ExitCode::kLocalFile, file + " is a secret, and others may use it: chmod 600");
+        throw Failure(ExitCode::kLocalFile,
+                      file + " is a secret, and others may use it: chmod 600");
     }
     Key key{};
     if (about.st_size != static_cast<off_t>(key.size()) ||

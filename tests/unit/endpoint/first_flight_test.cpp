@@ -482,7 +482,7 @@ TEST_F(FirstFlight, ServerFillsItsDatagramsAndKeepsToThreeTimesWhatCame) {
     EXPECT_GE(answers.front().size(), kLeastInitialDatagram);
     for (Datagram datagram : answers) {
         sent += datagram.size();
-        const auto packet = wire::decode_packet(datagram, kIdLength);
+        const auto packet = wire::decode_packet(datagram, kIdLength, wire::FixedBit::kMayBeClear);
         ASSERT_TRUE(packet);
         EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).destination, initial_.source);
         EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).source.length(), kIdLength);
@@ -681,7 +681,7 @@ TEST_F(FirstFlight, PacketsOfOneDatagramOfTheServerGoToOneId) {
         Bytes rest = datagram;
         std::size_t packets = 0;
         while (!rest.empty()) {
-            const auto packet = wire::decode_packet(rest, kIdLength);
+            const auto packet = wire::decode_packet(rest, kIdLength, wire::FixedBit::kMayBeClear);
             if (!packet || !std::holds_alternative<wire::ProtectedPacket>(*packet)) break;
             const auto& found = std::get<wire::ProtectedPacket>(*packet);
             EXPECT_EQ(found.destination, initial_.source);

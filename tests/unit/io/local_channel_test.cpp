@@ -89,8 +89,7 @@ TEST(LocalChannel, RefusesWhatIsTooLong) {
 TEST(LocalChannel, TellsThatThePeerIsGoneSilentOrNobodyIsThere) {
     const std::string path = fresh_path();
     EXPECT_EQ(LocalChannel::connect(path).error(), std::errc::no_such_file_or_directory);
-    EXPECT_EQ(LocalChannel::connect(std::string(200, 'x')).error(),
-              std::errc::filename_too_long);
+    EXPECT_EQ(LocalChannel::connect(std::string(200, 'x')).error(), std::errc::filename_too_long);
     Pair pair;
     EXPECT_EQ(pair.server.receive(1ms).error(), std::errc::timed_out);
     pair.stop.wake();
@@ -100,7 +99,9 @@ TEST(LocalChannel, TellsThatThePeerIsGoneSilentOrNobodyIsThere) {
               std::errc::operation_canceled);
     pair.client = LocalChannel(std::move(pair.server));
     Pair other;
-    { const LocalChannel gone = std::move(other.client); }
+    {
+        const LocalChannel gone = std::move(other.client);
+    }
     const auto message = other.server.receive(1s);
     ASSERT_TRUE(message);
     EXPECT_TRUE(message->bytes.empty());
@@ -112,7 +113,7 @@ TEST(LocalListener, IsForTheOwnUserAndRemovesItsName) {
     {
         const auto first = LocalListener::create(path);
         ASSERT_TRUE(first);
-        struct stat about {};
+        struct stat about{};
         ASSERT_EQ(::stat(path.c_str(), &about), 0);
         EXPECT_EQ(about.st_mode & 0777, 0600u);
         auto second = LocalListener::create(path);

@@ -337,5 +337,56 @@ TEST_F(AsyncTest, TasksHaveValuesAndStartWhenTheyAreAwaited) {
     EXPECT_EQ(sum, 6);
 }
 
+struct EarlyOutcome {
+    std::vector<std::uint8_t> ticket;
+    bool established_when_connected = true;
+    EarlyDataState early_data = EarlyDataState::kNone;
+    std::string answer;
+};
+
+Task<> say_early(AsyncRuntime& runtime, ConnectConfig config, EarlyOutcome& outcome) {
+    auto first = co_await runtime.connect(config);
+    if (!first) co_return;
+    const auto ticket = co_await first->next_ticket();
+    if (!ticket) co_return;
+    outcome.ticket = config.ticket = *ticket;
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    const Endpoint& endpoint = runtime.runtime().endpoint();
+    outcome.established_when_connected = endpoint.info(connection->handle())->established;
+    auto stream = co_await connection->open_stream(Directionality::kBidirectional);
+    if (!stream) co_return;
+    const std::string_view words = "early";
+    const auto written =
+        co_await stream->write({reinterpret_cast<const std::uint8_t*>(words.data()), words.size()});
+    if (!written || !stream->finish()) co_return;
+    std::vector<std::uint8_t> answer;
+    co_await read_all(*stream, answer);
+    outcome.answer.assign(answer.begin(), answer.end());
+    if (!co_await connection->established()) co_return;
+    outcome.early_data = endpoint.info(connection->handle())->early_data;
+    runtime.runtime().stop();
+}
+
+TEST_F(AsyncTest, ATicketLetsWordsGoBeforeTheHandshake) {
+    Credentials server_credentials = test::server_credentials();
+    server_credentials.early_data = true;
+    const auto bound =
+        runtime->listen({.address = "127.0.0.1:0", .credentials = server_credentials}, serve_echo);
+    ASSERT_TRUE(bound.has_value());
+    server = *bound;
+    Credentials client_credentials = test::client_credentials();
+    client_credentials.early_data = true;
+    ConnectConfig config = to_server();
+    config.credentials = std::make_shared<Credentials>(client_credentials);
+    EarlyOutcome outcome;
+    spawn(say_early(*runtime, config, outcome));
+    runtime->run();
+    EXPECT_FALSE(outcome.ticket.empty());
+    EXPECT_FALSE(outcome.established_when_connected);
+    EXPECT_EQ(outcome.answer, "early");
+    EXPECT_EQ(outcome.early_data, EarlyDataState::kAccepted);
+}
+
 }  // namespace
 }  // namespace stoq

@@ -157,29 +157,76 @@ TEST(TlsResumption, TicketsCanBeTurnedOffOnEitherSide) {
     EXPECT_TRUE(pair.client.tickets.empty());
 }
 
+class TlsEarlyData : public testing::Test {
+protected:
+    void SetUp() override {
+        Credentials client_settings = client_credentials();
+        Credentials server_settings = server_credentials();
+        client_settings.early_data = server_settings.early_data = true;
+        client_ = client_context(client_settings);
+        server_ = server_context(server_settings);
+        strikes_.advance(Instant(std::chrono::seconds(1)));
+    }
+
+    TlsPair connect(ByteView ticket, StrikeRegister* strikes, EarlyDataLimits limits = {}) {
+        TlsPair pair;
+        pair.strikes = strikes;
+        pair.early_data_limits = limits;
+        pair.start(client_, server_, "localhost", ticket);
+        pair.run();
+        EXPECT_TRUE(pair.is_complete());
+        return pair;
+    }
+    bool is_accepted(ByteView ticket, StrikeRegister* strikes, EarlyDataLimits limits = {}) {
+        const TlsPair pair = connect(ticket, strikes, limits);
+        const bool accepted = pair.client.session->info().early_data_accepted;
+        EXPECT_EQ(pair.server.secrets.contains({EncryptionLevel::kZeroRtt, Direction::kReceive}),
+                  accepted);
+        return accepted;
+    }
+
+    SharedContext client_;
+    SharedContext server_;
+    SeededRandom random_{3};
+    StrikeRegister strikes_{100, random_};
+};
+
 // A client refuses tickets with any other value than the one that QUIC allows.
 //= test 9001-4.6.1-1
-TEST(TlsResumption, EarlyDataKeysAgreeAndATicketIsGoodForThemOnce) {
-    Credentials client_settings = client_credentials();
-    Credentials server_settings = server_credentials();
-    client_settings.early_data = server_settings.early_data = true;
-    const auto client = client_context(client_settings);
-    const auto server = server_context(server_settings);
-    const Ticket ticket = first_ticket(client, server);
-
-    TlsPair first = connect(client, server, ticket);
-    ASSERT_TRUE(first.is_complete());
-    EXPECT_TRUE(first.client.session->info().early_data_accepted);
-    const auto sent = first.client.secrets.find({EncryptionLevel::kZeroRtt, Direction::kSend});
-    const auto read = first.server.secrets.find({EncryptionLevel::kZeroRtt, Direction::kReceive});
-    ASSERT_NE(sent, first.client.secrets.end());
-    ASSERT_NE(read, first.server.secrets.end());
+TEST_F(TlsEarlyData, KeysAgree) {
+    const Ticket ticket = connect({}, &strikes_).client.tickets.at(0);
+    const TlsPair pair = connect(ticket, &strikes_);
+    EXPECT_TRUE(pair.client.session->info().early_data_accepted);
+    const auto sent = pair.client.secrets.find({EncryptionLevel::kZeroRtt, Direction::kSend});
+    const auto read = pair.server.secrets.find({EncryptionLevel::kZeroRtt, Direction::kReceive});
+    ASSERT_NE(sent, pair.client.secrets.end());
+    ASSERT_NE(read, pair.server.secrets.end());
     EXPECT_EQ(sent->second, read->second);
+}
 
-    TlsPair replay = connect(client, server, ticket);
-    EXPECT_TRUE(replay.is_complete());
-    EXPECT_FALSE(replay.client.session->info().early_data_accepted);
-    EXPECT_FALSE(replay.server.secrets.contains({EncryptionLevel::kZeroRtt, Direction::kReceive}));
+TEST_F(TlsEarlyData, IsForTheRegisterThatTheTicketNames) {
+    const Ticket ticket = connect({}, &strikes_).client.tickets.at(0);
+    StrikeRegister other(100, random_);
+    other.advance(Instant(std::chrono::seconds(1)));
+    EXPECT_FALSE(is_accepted(ticket, &other));
+    EXPECT_FALSE(is_accepted(ticket, nullptr));
+    EXPECT_TRUE(is_accepted(ticket, &strikes_));
+    // One that was made without a register names none.
+    const Ticket unnamed = connect({}, nullptr).client.tickets.at(0);
+    EXPECT_FALSE(is_accepted(unnamed, &strikes_));
+}
+
+TEST_F(TlsEarlyData, IsRefusedWhereALimitHasFallen) {
+    EarlyDataLimits limits{};
+    limits.fill(10);
+    const Ticket ticket = connect({}, &strikes_, limits).client.tickets.at(0);
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        EarlyDataLimits changed = limits;
+        changed[i] = 9;
+        EXPECT_FALSE(is_accepted(ticket, &strikes_, changed)) << i;
+        changed[i] = 11;
+        EXPECT_TRUE(is_accepted(ticket, &strikes_, changed)) << i;
+    }
 }
 
 TEST(TlsResumption, ThereAreNoEarlyDataKeysUnlessAskedFor) {
