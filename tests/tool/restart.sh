@@ -22,7 +22,8 @@ begin_download() {
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
 # Killed, and started again with the same key: the client is reset by the first answer to what it
-# sends, long before its idle timeout of 10 s.
+# sends, and does not have to wait for its idle timeout, which has an exit code of its own. How long
+# it takes depends on when it sends: what it sent in vain before, it repeats ever more rarely.
 start_server first serve --identity "$work/id" --root "$work/root" --key-file "$work/key"
 [[ $(stat -c %a "$work/key") == 600 ]] || fail "the key file is open to others"
 begin_download killed
@@ -39,7 +40,6 @@ took=$(($(milliseconds) - begun))
 kill $reader
 ((code == 12)) || fail "exit code $code of a client whose server was restarted: $(cat "$work/killed.out")"
 grep -q -i reset "$work/killed.out" || fail "no word of the reset: $(cat "$work/killed.out")"
-((took < 2000)) || fail "the client learned of the restart after $took ms"
 echo "a client of the killed server knew after $took ms"
 expect 0 'sha256=ok' get "stoq://$address/small" --pin "$pin" -o "$work/a"
 chmod 644 "$work/key"
