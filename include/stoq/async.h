@@ -338,6 +338,8 @@ private:
         connection->establishment.notify();
     }
     void on(const EarlyDataRejected&) {}
+    void on(const ConnectionMigrated&) {}
+    void on(const MigrationFailed&) {}
     void on(const ConnectionClosed& event) { on_closed(event.connection, event.info); }
     void on(const StreamOpened& event) {
         StatePtr connection = find(event.connection);

@@ -156,6 +156,13 @@ struct ReadPieces {
     bool finished = false;   // nothing comes behind the last
 };
 
+// How a client moves to another local address.
+enum class MigrationMode : std::uint8_t {
+    kWhenValidated,  // goes on over the present path until the new one is proved to work
+    kAtOnce,  // the present path is of no use any more; it is gone back to all the same, when
+              // the new one does not work
+};
+
 // A datagram for another worker's connection (EndpointSettings::worker), to be received there.
 struct ForeignDatagram {
     std::uint8_t worker = 0;
@@ -231,6 +238,15 @@ public:
     // Updates the keys of a connection (RFC 9001 section 6).
     // @error kNotReady before the handshake is confirmed, or while an update is in progress.
     ApiResult<void> update_keys(ConnectionHandle connection);
+    // Client: moves the connection to another local address (RFC 9000 section 9), from which it is
+    // sent from now on, with connection IDs of its own; where the datapath receives there must be
+    // such an address. ConnectionMigrated or MigrationFailed follows. An earlier call that is not
+    // done is given up.
+    // @error kNotReady before the handshake is confirmed, or while the server has given no
+    //        connection ID for another path; kNotSupported on a server, or when the server forbids
+    //        it; kInvalidArgument when the connection has that address already.
+    ApiResult<void> migrate(ConnectionHandle connection, const Address& local,
+                            MigrationMode mode = MigrationMode::kWhenValidated);
     // The newest address validation token that the server sent, for a later connection; empty when
     // there is none.
     ApiResult<std::string> address_token(ConnectionHandle connection) const;

@@ -87,6 +87,20 @@ struct EarlyDataReady {
 struct EarlyDataRejected {
     ConnectionHandle connection;
 };
+// The connection uses another path now: one that migrate() or the server's preferred address led
+// to, or, on a server, the one to which the client has moved.
+struct ConnectionMigrated {
+    ConnectionHandle connection;
+    Address local;
+    Address remote;
+};
+// Client: nothing came back over the path that migrate() named; the connection goes on over the
+// path before, if there is one.
+struct MigrationFailed {
+    ConnectionHandle connection;
+    Address local;
+    Address remote;
+};
 // The last event of a connection; its handle is valid until this has been polled.
 struct ConnectionClosed {
     ConnectionHandle connection;
@@ -151,6 +165,6 @@ struct TicketReceived {
 using Event = std::variant<ConnectionEstablished, ConnectionClosed, StreamOpened, StreamReadable,
                            StreamWritable, StreamReset, StreamStopped, StreamDelivered,
                            StreamsAvailable, DatagramReceived, DatagramWritable, TicketReceived,
-                           EarlyDataReady, EarlyDataRejected>;
+                           EarlyDataReady, EarlyDataRejected, ConnectionMigrated, MigrationFailed>;
 
 }  // namespace stoq

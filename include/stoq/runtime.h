@@ -160,6 +160,12 @@ public:
     // there is none yet that reaches the address.
     RuntimeResult<ConnectionHandle> connect(const ConnectConfig& config);
 
+    // Client: moves a connection to another local address, of which it binds a socket (port 0: any
+    // port). See Endpoint::migrate().
+    // @error what that says, or the system about the socket.
+    RuntimeResult<void> migrate(ConnectionHandle connection, const Address& local,
+                                MigrationMode mode = MigrationMode::kWhenValidated);
+
     // For everything about connections and streams: open_stream, write, peek, consume, close, info
     // ... Calls made outside of the handler take effect with the next turn. Leave receive(),
     // settle(), transmit(), on_timeout(), poll_event() and set_event_sink() to the runtime.

@@ -98,6 +98,11 @@ struct Settings {
     std::uint64_t active_connection_id_limit = 4;
     // Refuses to follow the peer to another address when set (RFC 9000 section 18.2).
     bool disable_active_migration = false;
+    // Server: where clients are to move once the handshake is confirmed, one address of each family
+    // at most (RFC 9000 section 9.6). The endpoint must receive there as well. Client: whether to
+    // do so.
+    std::array<Address, 2> preferred_addresses{};
+    bool follow_preferred_address = true;
     // Offers to accept packets with the fixed bit cleared, and sends them with that bit at random
     // to a peer that offers the same (RFC 9287).
     bool grease_quic_bit = true;

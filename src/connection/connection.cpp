@@ -102,6 +102,22 @@ struct LocalParameters {
     }
 };
 
+// What a server adds, if it has an address that it prefers: its connection ID is made here.
+std::optional<wire::PreferredAddress> preferred_address(const ConnectionConfig& config,
+                                                        const SharedResources& shared) {
+    wire::PreferredAddress preferred;
+    for (const Address& address : config.settings.preferred_addresses) {
+        if (address.family == Address::Family::kIpv4) preferred.ipv4 = address;
+        if (address.family == Address::Family::kIpv6) preferred.ipv6 = address;
+    }
+    const bool any = preferred.ipv4.family != Address::Family::kNone ||
+                     preferred.ipv6.family != Address::Family::kNone;
+    if (!any || config.role == Role::kClient) return std::nullopt;
+    preferred.connection_id = shared.ids.generator.generate(shared.ids.random);
+    preferred.stateless_reset_token = shared.ids.reset_key.token_for(preferred.connection_id);
+    return preferred;
+}
+
 LocalParameters make_local_parameters(const ConnectionConfig& config,
                                       const SharedResources& shared) {
     const auto random = static_cast<std::uint32_t>(shared.ids.random.next_uint64());
@@ -109,6 +125,8 @@ LocalParameters make_local_parameters(const ConnectionConfig& config,
                           wire::reserved_parameter_id(random & 0x00ff'ffff), config.role};
     // A version that means nothing, for the same reason (RFC 9368 section 3).
     local.parameters.version_information->add_available(wire::reserved_version(random));
+    //= 9000-9.6.1-1
+    local.parameters.preferred_address = preferred_address(config, shared);
     return local;
 }
 
@@ -152,6 +170,10 @@ ApiResult<std::unique_ptr<Connection>> Connection::create(const ConnectionConfig
                      .strikes = shared.strikes});
     if (!session) return std::unexpected(session.error());
     std::unique_ptr<Connection> made(new Connection(config, shared, std::move(*session), now));
+    if (const auto& preferred = local.parameters.preferred_address) {
+        made->ids_.local.add_preferred_address(preferred->connection_id,
+                                               preferred->stateless_reset_token);
+    }
     made->begin_early_data(now);
     return made;
 }

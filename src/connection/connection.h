@@ -72,12 +72,24 @@ public:
     bool is_established() const { return status_.established; }
     // A server's client has proved its address.
     bool address_validated() const { return paths_.active().amplification.validated(); }
+    // Something of what follows may have to be told, until there is nothing more.
+    bool has_rare_news() const { return status_.rare_news; }
+    void clear_rare_news() { status_.rare_news = false; }
     // True once, after the handshake has completed.
     bool take_established() { return std::exchange(status_.tell_established, false); }
     // Client: true once, when streams may be used before the handshake is complete.
     bool take_early_data_ready() { return std::exchange(status_.early.tell_ready, false); }
     // Client: true once, when the server did not take what was sent early.
     bool take_early_data_rejected() { return std::exchange(status_.early.tell_rejected, false); }
+    // The path in use is another one; a migration of ours came to nothing.
+    std::optional<path::AddressPair> take_migrated() {
+        return std::exchange(status_.migrated, std::nullopt);
+    }
+    std::optional<path::AddressPair> take_failed_migration() {
+        return std::exchange(status_.failed_migration, std::nullopt);
+    }
+    // Client: see Endpoint::migrate().
+    ApiResult<void> migrate(const Address& local, bool at_once, Instant now);
     // A datagram that this connection could not open ended in the peer's reset token.
     void on_stateless_reset(Instant now);
     // Client: several probes have brought no ServerHello, and nothing was begun that another
@@ -194,6 +206,10 @@ private:
         bool wants_token = false;
         std::uint64_t remembered_window = 0;  // server: that the newest token tells of
         bool tell_established = false;
+        // A rare event waits to be told: one of those that Endpoint looks for only then.
+        bool rare_news = false;
+        std::optional<path::AddressPair> migrated{};
+        std::optional<path::AddressPair> failed_migration{};
         std::uint32_t reset_tokens_version = 0;
         // Which of its paths recovery means: a new number each time that congestion state starts
         // anew.
@@ -385,6 +401,8 @@ private:
     void on_recovery_timeout(Instant now);
     void on_path_timeout(Instant now);
     void on_migration(const path::Migration& migration, Instant now);
+    ApiResult<void> begin_migration(const path::AddressPair& to, bool at_once, Instant now);
+    void follow_preferred_address(Instant now);
     path::ValidationInput validation_input(Instant now) const;
     Instant ack_deadline() const;
 

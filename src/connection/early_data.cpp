@@ -66,6 +66,7 @@ bool Connection::on_early_key(const tls::SecretInstalled& secret) {
     if (!remembered) return false;
     status_.early.state = EarlyDataState::kOffered;
     status_.early.tell_ready = true;
+    status_.rare_news = true;
     status_.early.protocol = handshake_.info().alpn;
     //= 9000-7.4.1-4
     status_.early.remembered = early_data_limits(*remembered);
@@ -112,6 +113,7 @@ TransportResult<void> Connection::settle_early_data(const wire::TransportParamet
 void Connection::on_early_data_rejected(Instant now) {
     status_.early.state = EarlyDataState::kRejected;
     status_.early.tell_rejected = true;
+    status_.rare_news = true;
     for (const wire::SentFrame& frame :
          recovery_.abandon_packets(PacketNumberSpace::kApplication, now)) {
         on_frame_lost(frame, now);

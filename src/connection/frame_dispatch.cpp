@@ -166,6 +166,11 @@ TransportResult<void> Connection::on_frame(const wire::PathChallengeFrame& frame
 TransportResult<void> Connection::on_frame(const wire::PathResponseFrame& frame, Arrival& arrival) {
     const path::PathResponseOutcome outcome =
         paths_.on_path_response(frame.data, validation_input(arrival.now), ids_.remote);
+    if (outcome.migrated) {
+        on_migration(*outcome.migrated, arrival.now);
+        //= 9000-9.6.1-3
+        pending_.ping = true;  // a frame that shows the peer where we are
+    }
     if (outcome.active_validated) {
         recovery_.set_amplification_limited(false);
         //= 9000-9.3-4

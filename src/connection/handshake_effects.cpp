@@ -22,6 +22,7 @@ TransportResult<void> Connection::apply_tls_events(Instant now) {
         } else if (std::holds_alternative<tls::HandshakeComplete>(*event)) {
             STOQ_TRY(on_handshake_complete(now));
         } else if (auto* received = std::get_if<tls::TicketReceived>(&*event)) {
+            status_.rare_news = true;
             tokens_.tickets.push_back(
                 ticket_of_version(status_.versions.current, received->ticket));
         }
@@ -162,6 +163,7 @@ TransportResult<void> Connection::on_handshake_complete(Instant now) {
     STOQ_TRY(check_early_protocol());
     status_.established = true;
     status_.tell_established = true;
+    status_.rare_news = true;
     timers_.handshake = kNever;
     keyring_.on_handshake_complete();
     observer_.emit(now, observe::ConnectionStateUpdated{
@@ -204,6 +206,7 @@ void Connection::confirm_handshake(Instant now) {
     paths_.active().mtu.enable();
     ids_.local.issue(shared_.ids);
     if (config_.role == Role::kServer) handshake_.release_session();
+    if (config_.role == Role::kClient) follow_preferred_address(now);
     observer_.emit(now, observe::ConnectionStateUpdated{
                             .old_state = observe::ConnectionState::kHandshakeComplete,
                             .new_state = observe::ConnectionState::kHandshakeConfirmed});

@@ -106,33 +106,16 @@ bool Connection::is_stalled_before_server_hello() const {
 
 void Connection::on_path_timeout(Instant now) {
     const path::PathTimeoutOutcome outcome = paths_.on_timeout(validation_input(now), ids_.remote);
+    if (outcome.failed_migration) {
+        status_.failed_migration = outcome.failed_migration;
+        status_.rare_news = true;
+        pending_.ping = true;  // so that the peer sees where we are, too
+    }
     if (outcome.no_path_left) return vanish(CloseKind::kIdleTimeout, now);
     if (outcome.reverted) on_migration(*outcome.reverted, now);
 }
 
 // The path in use is another one: what was learned of the old one says nothing about it.
-void Connection::on_migration(const path::Migration& migration, Instant now) {
-    ++counters_.migrations;
-    ++status_.reset_tokens_version;
-    if (!migration.keep_congestion_state) {
-        //= 9000-9.4-1
-        //= 9000-9.4-2
-        recovery_.on_path_changed(++status_.recovery_path, config_.settings.initial_rtt, now);
-        controller_->reset();
-        pacer_ = congestion::Pacer(static_cast<std::uint32_t>(datagram_size()));
-    }
-    const auto size = static_cast<std::uint32_t>(datagram_size());
-    controller_->on_datagram_size_changed(size);
-    pacer_.on_datagram_size_changed(size);
-    paths_.active().mtu.enable();
-    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
-    observer_.emit(now, observe::PathAssigned{.path = paths_.active().serial,
-                                              .local = addresses().local,
-                                              .remote = addresses().remote});
-    observer_.emit(now, observe::MigrationStateUpdated{
-                            .path = paths_.active().serial,
-                            .new_state = observe::MigrationState::kMigrationComplete});
-}
 
 path::ValidationInput Connection::validation_input(Instant now) const {
     return {.now = now,

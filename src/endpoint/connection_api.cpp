@@ -54,6 +54,14 @@ ApiResult<ConnectionInfo> Endpoint::info(ConnectionHandle connection) const {
     return info;
 }
 
+ApiResult<void> Endpoint::migrate(ConnectionHandle connection, const Address& local,
+                                  MigrationMode mode) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    STOQ_TRY(found->migrate(local, mode == MigrationMode::kAtOnce, implementation_->latest_time()));
+    implementation_->touch(connection);
+    return {};
+}
+
 ApiResult<ConnectionStatistics> Endpoint::statistics(ConnectionHandle connection) const {
     const auto* found = STOQ_TRY(implementation_->find(connection));
     const recovery::RttEstimator& rtt = found->recovery().rtt();

@@ -282,18 +282,37 @@ Event public_event(ConnectionHandle connection, const streams::StreamEvent& even
 
 }  // namespace
 
-// Early data and the handshake first, then what happened on streams, and the end last.
+namespace {
+
+// What happens a few times in the life of a connection.
+std::optional<Event> rare_event(ConnectionHandle name, connection::Connection& connection) {
+    if (connection.take_early_data_ready()) return EarlyDataReady{name};
+    if (connection.take_early_data_rejected()) return EarlyDataRejected{name};
+    if (connection.take_established()) return ConnectionEstablished{name};
+    if (const auto to = connection.take_migrated()) {
+        return ConnectionMigrated{name, to->local, to->remote};
+    }
+    if (const auto to = connection.take_failed_migration()) {
+        return MigrationFailed{name, to->local, to->remote};
+    }
+    if (auto ticket = connection.take_ticket()) return TicketReceived{name, std::move(*ticket)};
+    return std::nullopt;
+}
+
+}  // namespace
+
+// The handshake and its like first, then what happened on streams, and the end last.
 std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, Entry& entry) {
     connection::Connection& connection = *entry.connection;
     const ConnectionHandle name{handle.index, handle.generation};
     if (entry.closed_told) return std::nullopt;
-    if (connection.take_early_data_ready()) return EarlyDataReady{name};
-    if (connection.take_early_data_rejected()) return EarlyDataRejected{name};
-    if (connection.take_established()) return ConnectionEstablished{name};
+    if (connection.has_rare_news()) {
+        if (auto event = rare_event(name, connection)) return event;
+        connection.clear_rare_news();
+    }
     if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
     if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};
     if (connection.take_datagram_writable()) return DatagramWritable{name};
-    if (auto ticket = connection.take_ticket()) return TicketReceived{name, std::move(*ticket)};
     if (connection.is_open()) return std::nullopt;
     entry.closed_told = true;
     return ConnectionClosed{name, connection.close_info()};

@@ -15,6 +15,8 @@ public:
 
     bool validated() const { return validated_; }
     void set_validated() { validated_ = true; }
+    // The address is one that we chose to send to: nobody can have made us.
+    void lift() { lifted_ = true; }
 
     //= 9000-8.1-3
     void on_received(std::size_t bytes) { received_ += bytes; }
@@ -24,7 +26,7 @@ public:
     //= 9000-8-1
     //= 9000-8.1-2
     std::uint64_t allowance() const {
-        if (validated_) return kUnlimited;
+        if (validated_ || lifted_) return kUnlimited;
         const std::uint64_t limit = kFactor * received_;
         return limit > sent_ ? limit - sent_ : 0;
     }
@@ -36,6 +38,7 @@ private:
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     bool validated_ = false;
+    bool lifted_ = false;
 };
 
 }  // namespace stoq::path

@@ -30,11 +30,11 @@ std::size_t LocalConnectionIds::active_count() const {
         std::count_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.active; }));
 }
 
-wire::ConnectionId LocalConnectionIds::add_preferred_address_id(const ConnectionIdSource& source) {
+void LocalConnectionIds::add_preferred_address(const wire::ConnectionId& id,
+                                               const wire::StatelessResetToken& token) {
     STOQ_CHECK(next_sequence_ == 1 && !handshake_id_.empty());
-    add(source, Delivery::kDone);
+    add(id, token, Delivery::kDone);
     end_of_sent_ = next_sequence_;
-    return find(1)->id;
 }
 
 void LocalConnectionIds::set_peer_limit(std::uint64_t active_connection_id_limit) {
@@ -50,17 +50,18 @@ void LocalConnectionIds::issue(const ConnectionIdSource& source) {
     //= 9000-5.1.1-3
     //= 9000-5.1.1-7
     while (active_count() < limit_ && change_count_ < kMaxChanges - kMaxActive) {
-        add(source, Delivery::kUnsent);
+        const wire::ConnectionId id = generate_unused(source);
+        add(id, source.reset_key.token_for(id), Delivery::kUnsent);
     }
 }
 
-void LocalConnectionIds::add(const ConnectionIdSource& source, Delivery delivery) {
+void LocalConnectionIds::add(const wire::ConnectionId& id, const wire::StatelessResetToken& token,
+                             Delivery delivery) {
     const auto free = std::find_if(entries_.begin(), entries_.end(),
                                    [](const Entry& entry) { return !entry.active; });
     STOQ_CHECK(free != entries_.end());
-    const wire::ConnectionId id = generate_unused(source);
     //= 9000-5.1.1-1
-    *free = {next_sequence_++, id, source.reset_key.token_for(id), delivery, true};
+    *free = {next_sequence_++, id, token, delivery, true};
     if (delivery == Delivery::kUnsent) ++unsent_;
     push_change(true, id);
 }

@@ -41,9 +41,10 @@ public:
 
     const wire::ConnectionId& handshake_id() const { return handshake_id_; }
 
-    // Makes the id of the preferred_address transport parameter, sequence number 1. Only before
-    // the first issue(), and not when our ids are of length zero.
-    wire::ConnectionId add_preferred_address_id(const ConnectionIdSource& source);
+    // The id of the preferred_address transport parameter, sequence number 1. Only before the first
+    // issue(), and not when our ids are of length zero.
+    void add_preferred_address(const wire::ConnectionId& id,
+                               const wire::StatelessResetToken& token);
 
     // From the peer's transport parameters.
     void set_peer_limit(std::uint64_t active_connection_id_limit);
@@ -91,7 +92,8 @@ private:
     };
 
     Entry* find(std::uint64_t sequence);
-    void add(const ConnectionIdSource& source, Delivery delivery);
+    void add(const wire::ConnectionId& id, const wire::StatelessResetToken& token,
+             Delivery delivery);
     wire::ConnectionId generate_unused(const ConnectionIdSource& source) const;
     void push_change(bool added, const wire::ConnectionId& id);
 

@@ -68,6 +68,7 @@ PathIndex PathSet::on_datagram(const AddressPair& addresses, std::size_t length,
     const PathIndex index = known ? *known : create(addresses, local_sequence, ids);
     paths_[index].amplification.on_received(length);
     paths_[index].received_on_sequence = local_sequence;
+    paths_[index].local_seen = addresses.local;
     return index;
 }
 
@@ -145,6 +146,32 @@ Migration PathSet::switch_to(PathIndex path) {
     return migration;
 }
 
+// --- Migration of our own ---
+
+ApiResult<std::optional<Migration>> PathSet::begin_migration(const AddressPair& to, bool at_once,
+                                                             const ValidationInput& input,
+                                                             RemoteConnectionIds& ids) {
+    // From now on it makes a difference which local address a path has.
+    Address& local = active().addresses.local;
+    if (local.family == Address::Family::kNone) local = active().local_seen;
+    if (local.family == Address::Family::kNone) return std::unexpected(ApiError::kNotReady);
+    if (find(to)) return std::unexpected(ApiError::kInvalidArgument);
+    //= 9000-9.5-2
+    //= 9000-9.5-3
+    if (!ids.has_unused()) return std::unexpected(ApiError::kNotReady);
+    if (moving_to_ && *moving_to_ != active_) drop(*moving_to_, ids);
+    const PathIndex place = place_for_new_path(ids);
+    paths_[place] = fresh_path(to, active().received_on_sequence);
+    paths_[place].amplification.lift();
+    ids.assign_fresh(place);
+    moving_to_ = place;
+    std::optional<Migration> migration;
+    if (at_once) migration = switch_to(place);
+    //= 9000-9.1-1
+    validate_if_needed(paths_[place], input);
+    return migration;
+}
+
 // --- Validation ---
 
 PathResponseOutcome PathSet::on_path_response(std::uint64_t data, const ValidationInput& input,
@@ -158,10 +185,12 @@ PathResponseOutcome PathSet::on_path_response(std::uint64_t data, const Validati
             path.validator.on_path_response(data, input.now, input.random);
         if (event == ValidationEvent::kNothing) continue;
         path.amplification.set_validated();
-        outcome = {event, static_cast<PathIndex>(i), false};
+        outcome = {event, static_cast<PathIndex>(i), false, std::nullopt};
         if (event == ValidationEvent::kValidated) {
             outcome.active_validated = i == active_;
             path.mtu.enable();
+            if (moving_to_ == i && i != active_) outcome.migrated = switch_to(*moving_to_);
+            if (moving_to_ == i) moving_to_.reset();
         }
         break;
     }
@@ -188,7 +217,15 @@ PathTimeoutOutcome PathSet::on_timeout(const ValidationInput& input, RemoteConne
         // Only a path that was never validated is given up for it: one that was may have lost the
         // challenges, and the idle timeout decides.
         if (path.amplification.validated()) continue;
-        if (i == active_) outcome = revert();
+        if (moving_to_ == i) {
+            outcome.failed_migration = path.addresses;
+            moving_to_.reset();
+        }
+        if (i == active_) {
+            const PathTimeoutOutcome reverted = revert();
+            outcome.reverted = reverted.reverted;
+            outcome.no_path_left = reverted.no_path_left;
+        }
         if (i != active_) drop(static_cast<PathIndex>(i), ids);
     }
     drop_stale(ids);
@@ -198,9 +235,12 @@ PathTimeoutOutcome PathSet::on_timeout(const ValidationInput& input, RemoteConne
 PathTimeoutOutcome PathSet::revert() {
     const auto fallback = newest_validated_except(active_);
     //= 9000-9.3.2-2
-    if (!fallback) return {.reverted = std::nullopt, .no_path_left = true};
+    if (!fallback) {
+        return {.reverted = std::nullopt, .no_path_left = true, .failed_migration = std::nullopt};
+    }
     //= 9000-9.3.2-1
-    return {.reverted = switch_to(*fallback), .no_path_left = false};
+    return {
+        .reverted = switch_to(*fallback), .no_path_left = false, .failed_migration = std::nullopt};
 }
 
 void PathSet::drop(PathIndex path, RemoteConnectionIds& ids) {

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "path/path_state.h"
 #include "path/remote_connection_ids.h"
+#include "stoq/error.h"
 
 namespace stoq::path {
 
@@ -49,6 +50,8 @@ struct PathResponseOutcome {
     PathIndex path = kInitialPath;
     // The path in use has been confirmed: a server should issue a new token.
     bool active_validated = false;
+    // It was what a migration of ours waited for.
+    std::optional<Migration> migrated;
 };
 
 struct PathTimeoutOutcome {
@@ -56,6 +59,8 @@ struct PathTimeoutOutcome {
     std::optional<Migration> reverted;
     // ... but there is none: forget the connection silently (RFC 9000 section 9.3.2).
     bool no_path_left = false;
+    // Where a migration of ours was going, which has come to nothing.
+    std::optional<AddressPair> failed_migration;
 };
 
 class PathSet {
@@ -109,6 +114,17 @@ public:
     std::optional<Migration> on_packet_processed(const PacketOnPath& packet,
                                                  const ValidationInput& input);
 
+    // --- Migration of our own (client) ---
+
+    // Begins to move to `to`, whose local address is known, or whose remote address is the
+    // server's preferred one: validates the path and moves when that is done; or moves `at_once`,
+    // because the path in use is of no use any more. An earlier migration that is not done is
+    // given up. @error kInvalidArgument: that path is there; kNotReady: the peer has given no
+    // connection ID for it, or nobody knows our address on the path in use.
+    ApiResult<std::optional<Migration>> begin_migration(const AddressPair& to, bool at_once,
+                                                        const ValidationInput& input,
+                                                        RemoteConnectionIds& ids);
+
     // --- Validation ---
 
     // PATH_RESPONSE on any path (RFC 9000 section 8.2.2).
@@ -134,6 +150,7 @@ private:
     std::uint64_t next_serial_ = 0;
     std::optional<PacketNumber> largest_non_probing_;
     PathIndex active_ = kInitialPath;
+    std::optional<PathIndex> moving_to_;  // or have moved to, before it was validated
     Role role_;
     bool confirmed_ = false;
     bool migration_allowed_ = true;

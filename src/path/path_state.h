@@ -17,11 +17,21 @@ struct AddressPair {
     Address remote;
 };
 
-// An unknown local address equals every other.
+// Any address, of a socket that serves all of its machine.
+constexpr bool is_wildcard(const Address& address) {
+    return std::ranges::all_of(address.ip_bytes(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+// An unknown local address equals every other, and a wildcard those with its port.
+constexpr bool same_local(const Address& a, const Address& b) {
+    if (a == b || a.family == Address::Family::kNone || b.family == Address::Family::kNone) {
+        return true;
+    }
+    return a.port == b.port && (is_wildcard(a) || is_wildcard(b));
+}
+
 constexpr bool same_path(const AddressPair& a, const AddressPair& b) {
-    const bool any_local =
-        a.local.family == Address::Family::kNone || b.local.family == Address::Family::kNone;
-    return a.remote == b.remote && (any_local || a.local == b.local);
+    return a.remote == b.remote && same_local(a.local, b.local);
 }
 
 // The only difference is the peer's port: most likely a NAT rebinding.
@@ -33,6 +43,7 @@ constexpr bool differs_in_port_only(const AddressPair& a, const AddressPair& b) 
 
 struct PathState {
     AddressPair addresses;
+    Address local_seen{};                    // where datagrams arrive, if the system tells
     std::uint64_t serial = 0;                // never used again, for logs
     std::uint64_t received_on_sequence = 0;  // which of our ids the peer uses on it
     PathValidator validator;

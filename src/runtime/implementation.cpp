@@ -191,6 +191,19 @@ RuntimeResult<ConnectionHandle> Runtime::Implementation::connect(const ConnectCo
     return *handle;
 }
 
+// Sockets that connections have left stay open: there is no telling what still arrives there.
+RuntimeResult<void> Runtime::Implementation::migrate(ConnectionHandle connection,
+                                                     const Address& local, MigrationMode mode) {
+    const auto bound = sockets_.open(udp_settings(local), false);
+    if (!bound) {
+        return std::unexpected(system_error(bound.error(), "cannot bind " + to_string(local)));
+    }
+    const auto begun = endpoint_->migrate(connection, *bound, mode);
+    if (begun) return {};
+    sockets_.close_last();
+    return std::unexpected(api_error(begun.error(), "cannot migrate to " + to_string(local)));
+}
+
 DatapathReport Runtime::Implementation::datapath_report() const {
     DatapathReport report;
     for (const runtime::Sockets::Socket& socket : sockets_.all()) {

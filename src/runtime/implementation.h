@@ -24,6 +24,8 @@ public:
     RuntimeResult<Address> listen(const ListenConfig& config);
     RuntimeResult<void> replace_credentials(const Credentials& credentials);
     RuntimeResult<ConnectionHandle> connect(const ConnectConfig& config);
+    RuntimeResult<void> migrate(ConnectionHandle connection, const Address& local,
+                                MigrationMode mode);
     DatapathReport datapath_report() const;
 
     // loop.cpp

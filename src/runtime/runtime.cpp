@@ -41,6 +41,11 @@ RuntimeResult<ConnectionHandle> Runtime::connect(const ConnectConfig& config) {
     return implementation_->connect(config);
 }
 
+RuntimeResult<void> Runtime::migrate(ConnectionHandle connection, const Address& local,
+                                     MigrationMode mode) {
+    return implementation_->migrate(connection, local, mode);
+}
+
 Endpoint& Runtime::endpoint() {
     return implementation_->endpoint();
 }

@@ -170,7 +170,7 @@ void Simulation::send(Host& host, const TransmitSlot& slot) {
 
 Host* Simulation::find(const Address& address) {
     for (const auto& host : hosts_) {
-        if (host->settings_.address == address) return host.get();
+        if (host->has(address)) return host.get();
     }
     return nullptr;
 }

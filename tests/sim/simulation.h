@@ -1,6 +1,7 @@
 // Endpoints and the network between them in virtual time: one thread, no clock, no sleep.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +48,8 @@ public:
     Endpoint& endpoint() { return endpoint_; }
     const Address& address() const { return settings_.address; }
     Pipe& uplink() { return uplink_; }
+    // Datagrams arrive here as well, and leave from here when the endpoint says so.
+    void add_address(const Address& address) { more_addresses_.push_back(address); }
     void set_application(Application* application) { application_ = application; }
     // A new endpoint takes the place of the old one, as after a crash.
     void restart(const EndpointSettings& settings, std::uint64_t seed);
@@ -56,7 +59,13 @@ public:
 private:
     friend class Simulation;
 
+    bool has(const Address& address) const {
+        return address == settings_.address ||
+               std::ranges::find(more_addresses_, address) != more_addresses_.end();
+    }
+
     HostSettings settings_;
+    std::vector<Address> more_addresses_;
     std::unique_ptr<SeededRandom> random_;
     Endpoint endpoint_;
     Pipe uplink_;

@@ -197,7 +197,8 @@ TEST(LocalConnectionIds, OfLengthZeroAreNeverIssuedNorRetired) {
 
 TEST(LocalConnectionIds, ThePreferredAddressTakesSequenceNumberOneAndCountsAsSent) {
     Fixture f;
-    const wire::ConnectionId preferred = f.ids.add_preferred_address_id(f.source);
+    const wire::ConnectionId preferred = test::id_of(3);
+    f.ids.add_preferred_address(preferred, f.source.reset_key.token_for(preferred));
     EXPECT_EQ(f.ids.sequence_of(preferred), 1u);
     f.complete(3);
     const auto frames = f.write();

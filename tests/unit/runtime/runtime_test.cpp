@@ -58,6 +58,34 @@ TEST(Runtime, OneRuntimeIsServerAndClientAtOnceOverTwoSockets) {
     EXPECT_NE(info->local.port, listening->port);
 }
 
+TEST(Runtime, AConnectionMovesToAnotherSocketOfTheClient) {
+    for (const std::string local : {"127.0.0.1:0", "0.0.0.0:0"}) {
+        for (const auto mode : {MigrationMode::kWhenValidated, MigrationMode::kAtOnce}) {
+            SCOPED_TRACE(local);
+            EchoServer server;
+            EchoClient client(200'000);
+            client.hold_back();
+            client.connect(server.local);
+            ASSERT_TRUE(
+                turn_both(*server.runtime, *client.runtime, [&] { return client.established; }));
+            client.release(100'000);
+            ASSERT_TRUE(turn_both(*server.runtime, *client.runtime,
+                                  [&] { return client.received.size() == 100'000; }));
+            const auto before = client.runtime->endpoint().info(client.connection)->local;
+            const auto moved =
+                client.runtime->migrate(client.connection, parse_address(local), mode);
+            ASSERT_TRUE(moved.has_value()) << moved.error().message();
+            client.release(100'000);
+            ASSERT_TRUE(
+                turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+            EXPECT_EQ(client.received, client.sent);
+            const auto after = client.runtime->endpoint().info(client.connection)->local;
+            EXPECT_NE(after.port, before.port);
+            EXPECT_EQ(server.runtime->endpoint().statistics().connections_accepted, 1u);
+        }
+    }
+}
+
 TEST(Runtime, ClosingTellsThePeerAndDrains) {
     EchoServer server;
     EchoClient client(1);
