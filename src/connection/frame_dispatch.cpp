@@ -166,6 +166,9 @@ TransportResult<void> Connection::on_frame(const wire::PathChallengeFrame& frame
 TransportResult<void> Connection::on_frame(const wire::PathResponseFrame& frame, Arrival& arrival) {
     const path::PathResponseOutcome outcome =
         paths_.on_path_response(frame.data, validation_input(arrival.now), ids_.remote);
+    // Paths that are given up take their connection IDs with them, and the tokens of these.
+    //= 9000-10.3.1-3
+    if (outcome.event != path::ValidationEvent::kNothing) ++status_.reset_tokens_version;
     if (outcome.migrated) {
         on_migration(*outcome.migrated, arrival.now);
         //= 9000-9.6.1-3

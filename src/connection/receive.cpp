@@ -274,6 +274,9 @@ void Connection::follow_peer(const protection::OpenedPacket& packet, Arrival& ar
     recovery_.set_amplification_limited(paths_.active().amplification.blocked());
     if (!one_rtt) return;
     if (paths_.follows_already({*arrival.path, packet.number(), arrival.non_probing})) return;
+    // Nothing could be sent there: while the peer has not given a connection ID for the path, it is
+    // not followed, and hears from us where it was before.
+    if (ids_.remote.id_of(*arrival.path) == nullptr) return;
     const path::PacketOnPath on_path{
         .path = *arrival.path, .number = packet.number(), .non_probing = arrival.non_probing};
     if (const auto migration = paths_.on_packet_processed(on_path, validation_input(arrival.now))) {

@@ -106,6 +106,7 @@ bool Connection::is_stalled_before_server_hello() const {
 
 void Connection::on_path_timeout(Instant now) {
     const path::PathTimeoutOutcome outcome = paths_.on_timeout(validation_input(now), ids_.remote);
+    ++status_.reset_tokens_version;  // of paths that were given up
     if (outcome.failed_migration) {
         status_.failed_migration = outcome.failed_migration;
         status_.rare_news = true;

@@ -59,12 +59,17 @@ std::optional<DropReason> PathSet::admit(const AddressPair& addresses) const {
     //= 9000-9-7
     //= 9000-9.6-1
     const bool follows = role_ == Role::kServer && confirmed_ && migration_allowed_;
+    // A client that has moved still hears what the server sent to where it was.
+    if (role_ == Role::kClient && confirmed_ && addresses.remote == active().addresses.remote) {
+        return std::nullopt;
+    }
     return follows ? std::nullopt : std::optional(DropReason::kPeerNotAllowed);
 }
 
 PathIndex PathSet::on_datagram(const AddressPair& addresses, std::size_t length,
                                std::uint64_t local_sequence, RemoteConnectionIds& ids) {
     const auto known = find(addresses);
+    if (!known && role_ == Role::kClient) return active_;
     const PathIndex index = known ? *known : create(addresses, local_sequence, ids);
     paths_[index].amplification.on_received(length);
     paths_[index].received_on_sequence = local_sequence;
@@ -252,12 +257,27 @@ void PathSet::drop(PathIndex path, RemoteConnectionIds& ids) {
 // out to be a spoofed one.
 void PathSet::drop_stale(RemoteConnectionIds& ids) {
     if (!active().amplification.validated()) return;
+    const auto probed = probed_by_peer();
     for (std::size_t i = 0; i < kMaxPaths; ++i) {
         const PathState& path = paths_[i];
-        const bool busy =
-            path.validator.state() == PathValidator::State::kValidating || !path.responses.empty();
+        const bool busy = path.validator.state() == PathValidator::State::kValidating ||
+                          !path.responses.empty() || i == probed;
         if (path.in_use && i != active_ && !busy) drop(static_cast<PathIndex>(i), ids);
     }
+}
+
+// Server: the newest path, if it is newer than the one in use: the client has probed it, and may be
+// about to move there.
+std::optional<PathIndex> PathSet::probed_by_peer() const {
+    if (role_ == Role::kClient) return std::nullopt;
+    std::optional<PathIndex> newest;
+    std::uint64_t serial = active().serial;
+    for (std::size_t i = 0; i < kMaxPaths; ++i) {
+        if (!paths_[i].in_use || paths_[i].serial <= serial) continue;
+        newest = static_cast<PathIndex>(i);
+        serial = paths_[i].serial;
+    }
+    return newest;
 }
 
 std::optional<PathIndex> PathSet::newest_validated_except(PathIndex except) const {

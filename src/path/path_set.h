@@ -143,6 +143,7 @@ private:
     Migration switch_to(PathIndex path);
     void drop(PathIndex path, RemoteConnectionIds& ids);
     void drop_stale(RemoteConnectionIds& ids);
+    std::optional<PathIndex> probed_by_peer() const;
     std::optional<PathIndex> newest_validated_except(PathIndex path) const;
 
     std::array<PathState, kMaxPaths> paths_{};

@@ -300,5 +300,89 @@ TEST(AddressPair, PortOnlyChangesAreToldFromOthers) {
     EXPECT_FALSE(differs_in_port_only(kHome, from("198.51.100.7:2000", "192.0.2.2:443")));
 }
 
+// --- Migration of our own ---
+
+const AddressPair kMoved = from("198.51.100.7:1000", "192.0.2.200:9");
+
+TEST(PathSet, AClientMovesWhenThePathIsProved) {
+    Fixture f(Role::kClient);
+    const auto begun = f.paths.begin_migration(kMoved, false, f.input(), f.ids);
+    ASSERT_TRUE(begun);
+    EXPECT_FALSE(*begun);
+    const auto path = f.paths.find(kMoved);
+    ASSERT_TRUE(path);
+    EXPECT_NE(f.paths.active_index(), *path);
+    EXPECT_EQ(f.ids.sequence_of(*path), 1u);
+    EXPECT_FALSE(f.paths[*path].amplification.blocked());
+    const PathResponseOutcome outcome = f.respond(f.challenge(*path));
+    ASSERT_TRUE(outcome.migrated);
+    EXPECT_EQ(outcome.migrated->to, *path);
+    EXPECT_EQ(f.paths.active_index(), *path);
+    // What the server sent to where we were is still heard, and makes no path.
+    EXPECT_FALSE(f.paths.find(kHome));
+    EXPECT_FALSE(f.paths.admit(kHome));
+    EXPECT_EQ(f.paths.on_datagram(kHome, 100, 0, f.ids), *path);
+    EXPECT_EQ(f.count(), 1u);
+    EXPECT_EQ(f.paths.admit(kElsewhere), DropReason::kPeerNotAllowed);
+}
+
+TEST(PathSet, AClientThatMovesAtOnceGoesBackWhenNothingComes) {
+    Fixture f(Role::kClient);
+    const auto begun = f.paths.begin_migration(kMoved, true, f.input(), f.ids);
+    ASSERT_TRUE(begun);
+    ASSERT_TRUE(*begun);
+    EXPECT_EQ(f.paths.active_index(), (*begun)->to);
+    const PathTimeoutOutcome outcome = f.paths.on_timeout(f.input(10s), f.ids);
+    ASSERT_TRUE(outcome.failed_migration);
+    EXPECT_EQ(outcome.failed_migration->local, kMoved.local);
+    ASSERT_TRUE(outcome.reverted);
+    EXPECT_EQ(f.paths.active_index(), kInitialPath);
+}
+
+TEST(PathSet, AMigrationTakesThePlaceOfOneThatIsNotDone) {
+    Fixture f(Role::kClient);
+    ASSERT_TRUE(f.paths.begin_migration(kMoved, false, f.input(), f.ids));
+    const AddressPair other = from("198.51.100.7:1000", "192.0.2.201:9");
+    ASSERT_TRUE(f.paths.begin_migration(other, false, f.input(), f.ids));
+    EXPECT_FALSE(f.paths.find(kMoved));
+    EXPECT_TRUE(f.paths.find(other));
+    EXPECT_EQ(f.paths.begin_migration(other, false, f.input(), f.ids).error(),
+              ApiError::kInvalidArgument);
+    // Both of the server's spare connection IDs are used.
+    const AddressPair third = from("198.51.100.7:1000", "192.0.2.202:9");
+    EXPECT_EQ(f.paths.begin_migration(third, false, f.input(), f.ids).error(), ApiError::kNotReady);
+}
+
+TEST(PathSet, AMigrationNeedsToKnowWhereItLeavesFrom) {
+    Fixture f(Role::kClient);
+    PathSet paths(Role::kClient, {Address{}, kHome.remote}, {});
+    EXPECT_EQ(paths.begin_migration(kMoved, false, f.input(), f.ids).error(), ApiError::kNotReady);
+    paths.on_datagram(kHome, 100, 0, f.ids);
+    EXPECT_TRUE(paths.begin_migration(kMoved, false, f.input(), f.ids));
+    EXPECT_EQ(paths.active().addresses.local, kHome.local);
+}
+
+TEST(PathSet, AWildcardStandsForTheAddressesWithItsPort) {
+    EXPECT_TRUE(same_path(from("198.51.100.7:1000", "0.0.0.0:443"), kHome));
+    EXPECT_TRUE(same_path(kHome, from("198.51.100.7:1000", "0.0.0.0:443")));
+    EXPECT_FALSE(same_path(from("198.51.100.7:1000", "0.0.0.0:444"), kHome));
+    EXPECT_FALSE(same_path(from("198.51.100.7:1000", "192.0.2.9:443"), kHome));
+}
+
+// A client that has probed a path moves there without probing it again.
+TEST(PathSet, APathThatTheClientHasProbedIsKept) {
+    Fixture f;
+    ASSERT_TRUE(f.receive(kElsewhere, true, 1));
+    const auto probed = from("203.0.113.10:1000");
+    EXPECT_FALSE(f.receive(probed, false, 2));
+    ASSERT_TRUE(f.paths.find(probed));
+    (void)f.respond(f.challenge(kInitialPath));
+    (void)f.respond(f.challenge(f.paths.active_index()));
+    EXPECT_FALSE(f.paths.find(kHome)) << "the path that was left is forgotten";
+    ASSERT_TRUE(f.paths.find(probed)) << "the one to come is not";
+    EXPECT_TRUE(f.ids.sequence_of(*f.paths.find(probed)));
+    EXPECT_TRUE(f.receive(probed, true, 2));
+}
+
 }  // namespace
 }  // namespace stoq::path
