@@ -15,6 +15,7 @@ help:
 	@echo 'make bench          the benchmarks'
 	@echo 'make bench-handshake  full handshakes with every kind of identity, and what of them is cryptography'
 	@echo 'make congestion     congestion controllers in the simulator; writes docs/congestion/'
+	@echo 'make sim            SIM_RUNS random scenarios in the simulator (default 10000), every byte checked'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
 	@echo 'make interop-falcon keys, signatures, certificates and handshakes of Falcon, with implementations of others'
@@ -74,6 +75,14 @@ congestion:
 	$(configure)
 	$(build) --target sweep
 	bench/congestion/report $(BUILD)
+
+SIM_RUNS ?= 10000
+.PHONY: sim
+sim:
+	$(SETUP) test
+	$(configure)
+	$(build) --target sim_random_test
+	STOQ_SIM_RUNS=$$((($(SIM_RUNS) + 7) / 8)) $(BUILD)/bin/sim_random_test
 
 .PHONY: race
 race:

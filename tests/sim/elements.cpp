@@ -74,6 +74,25 @@ void MtuLimit::process(InFlight in, std::vector<InFlight>& out) {
     if (in.datagram.bytes.size() <= size_) out.push_back(std::move(in));
 }
 
+void Narrowing::process(InFlight in, std::vector<InFlight>& out) {
+    if (in.at < from_) {
+        out.push_back(std::move(in));
+    } else {
+        limit_.process(std::move(in), out);
+    }
+}
+
+void Bleach::process(InFlight in, std::vector<InFlight>& out) {
+    in.datagram.ecn = Ecn::kNotEct;
+    out.push_back(std::move(in));
+}
+
+void CongestionStorm::process(InFlight in, std::vector<InFlight>& out) {
+    const bool marks = in.at >= from_ && in.at < until_;
+    if (marks && in.datagram.ecn != Ecn::kNotEct) in.datagram.ecn = Ecn::kCe;
+    out.push_back(std::move(in));
+}
+
 void Blackhole::process(InFlight in, std::vector<InFlight>& out) {
     if (in.at < from_ || in.at >= until_) out.push_back(std::move(in));
 }

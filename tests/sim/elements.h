@@ -113,6 +113,34 @@ private:
     std::size_t size_;
 };
 
+// From `from` on the path is narrower: an MTU black hole opens.
+class Narrowing final : public Element {
+public:
+    Narrowing(Instant from, std::size_t size) : from_(from), limit_(size) {}
+    void process(InFlight in, std::vector<InFlight>& out) override;
+
+private:
+    Instant from_;
+    MtuLimit limit_;
+};
+
+// A router that clears ECN fields.
+class Bleach final : public Element {
+public:
+    void process(InFlight in, std::vector<InFlight>& out) override;
+};
+
+// Everything that may be marked is marked, from `from` until `until`.
+class CongestionStorm final : public Element {
+public:
+    CongestionStorm(Instant from, Instant until) : from_(from), until_(until) {}
+    void process(InFlight in, std::vector<InFlight>& out) override;
+
+private:
+    Instant from_;
+    Instant until_;
+};
+
 // Nothing gets through from `from` until `until`.
 class Blackhole final : public Element {
 public:

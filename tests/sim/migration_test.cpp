@@ -60,9 +60,9 @@ public:
         const std::string pair = to_string(datagram.source) + ">" + to_string(datagram.destination);
         seen_.lengths[to_string(datagram.source)].push_back(datagram.bytes.size());
         if ((datagram.bytes[0] & 0x80) == 0) {
-            const std::string id(datagram.bytes.begin() + 1,
-                                 datagram.bytes.begin() + 1 +
-                                     static_cast<std::ptrdiff_t>(seen_.id_length));
+            const std::string id(
+                datagram.bytes.begin() + 1,
+                datagram.bytes.begin() + 1 + static_cast<std::ptrdiff_t>(seen_.id_length));
             seen_.addresses_of_id[id].insert(pair);
         }
         if (seen_.dead.contains(to_string(datagram.source)) ||

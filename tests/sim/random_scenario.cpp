@@ -1,4 +1,5 @@
 // What a random scenario is drawn from.
+#include <algorithm>
 #include <cmath>
 
 #include "sim/scenario.h"
@@ -133,6 +134,47 @@ void draw_interruptions(SeededRandom& random, Scenario& scenario) {
     scenario.client.keep_alive_interval = milliseconds(draw(random, 500, 3'000));
 }
 
+void draw_link_troubles(SeededRandom& random, LinkSettings& link) {
+    if (one_in(random, 10)) {
+        // To nothing below what QUIC may count on.
+        link.narrows.emplace(draw_time(random, std::chrono::seconds(3)), draw(random, 1200, 1400));
+    }
+    if (one_in(random, 6)) link.bleaches = true;
+    if (one_in(random, 8)) {
+        const Duration from = draw_time(random, std::chrono::seconds(2));
+        link.storm.emplace(from, from + draw_time(random, std::chrono::seconds(2)));
+    }
+}
+
+std::vector<Action> draw_actions(SeededRandom& random, bool may_migrate) {
+    std::vector<Action> actions;
+    if (!one_in(random, 3)) return actions;
+    Duration after{};
+    for (std::uint64_t i = draw(random, 1, 6); i > 0; --i) {
+        after += draw_time(random, milliseconds(700));
+        const auto kind = static_cast<Action::Kind>(draw(random, 0, may_migrate ? 2 : 0));
+        actions.push_back({after, kind});
+    }
+    return actions;
+}
+
+// From a sequence of their own, so that the rest of a seed's scenario stays what it was.
+void draw_troubles(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0x7208'b1e5'0000'0000u);
+    random.next();
+    draw_link_troubles(random, scenario.up);
+    draw_link_troubles(random, scenario.down);
+    // A NAT in between has one mapping, for one address.
+    scenario.client_actions = draw_actions(random, scenario.rebindings.empty());
+    scenario.server_actions = draw_actions(random, false);
+    const auto migrates = [](const Action& action) {
+        return action.kind != Action::Kind::kUpdateKeys;
+    };
+    if (std::ranges::any_of(scenario.client_actions, migrates)) {
+        scenario.client.keep_alive_interval = milliseconds(draw(random, 500, 3'000));
+    }
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t seed) {
@@ -152,6 +194,7 @@ Scenario random_scenario(std::uint64_t seed) {
     scenario.plan = draw_plan(random, seed);
     scenario.max_datagrams = draw(random, 1, 44);
     if (one_in(random, 3)) scenario.receive_interval = draw_time(random, milliseconds(2));
+    draw_troubles(seed, scenario);
     return scenario;
 }
 

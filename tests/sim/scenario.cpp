@@ -68,6 +68,13 @@ std::string to_string(const Scenario& scenario) {
         out << "; " << (rebinding.address ? "address" : "port") << " changes after "
             << milliseconds(rebinding.after) << " ms";
     }
+    for (const auto* actions : {&scenario.client_actions, &scenario.server_actions}) {
+        for (const Action& action : *actions) {
+            out << "; " << (actions == &scenario.client_actions ? "client" : "server")
+                << (action.kind == Action::Kind::kUpdateKeys ? " updates keys" : " migrates")
+                << " after " << milliseconds(action.after) << " ms";
+        }
+    }
     print(out, "client", scenario.client);
     print(out, "server", scenario.server);
     out << "; retry " << static_cast<int>(scenario.server_endpoint.retry) << ", slots of "
@@ -118,6 +125,15 @@ Scenario plain_scenario(std::uint64_t seed, std::uint64_t bytes) {
 std::unique_ptr<Pipe> make_pipe(const LinkSettings& settings, std::uint64_t seed) {
     auto pipe = std::make_unique<Pipe>();
     pipe->add(std::make_unique<MtuLimit>(settings.mtu));
+    if (settings.narrows) {
+        pipe->add(std::make_unique<Narrowing>(Simulation::kStart + settings.narrows->first,
+                                              settings.narrows->second));
+    }
+    if (settings.storm) {
+        pipe->add(std::make_unique<CongestionStorm>(Simulation::kStart + settings.storm->first,
+                                                    Simulation::kStart + settings.storm->second));
+    }
+    if (settings.bleaches) pipe->add(std::make_unique<Bleach>());
     if (settings.loss > 0) pipe->add(std::make_unique<Loss>(settings.loss, derived(seed, 1)));
     if (settings.burst_enter > 0) {
         pipe->add(std::make_unique<BurstLoss>(settings.burst_enter, settings.burst_leave,
@@ -157,10 +173,12 @@ World::World(const Scenario& scenario)
                                          .receive_interval = scenario.receive_interval})),
       nat_(client_address(), client_address()),
       client_(client_host_.endpoint(), Role::kClient, scenario_.plan),
-      server_(server_host_.endpoint(), Role::kServer, scenario_.plan) {
+      server_(server_host_.endpoint(), Role::kServer, scenario_.plan),
+      client_actor_(client_host_, client_, scenario_.client_actions),
+      server_actor_(server_host_, server_, scenario_.server_actions) {
     start_qlog();
-    client_host_.set_application(&client_);
-    server_host_.set_application(&server_);
+    client_host_.set_application(&client_actor_);
+    server_host_.set_application(&server_actor_);
     if (!scenario.rebindings.empty()) client_host_.uplink().add(nat_.outward());
     client_host_.uplink().add(make_pipe(scenario.up, derived(scenario.seed, 12)));
     server_host_.uplink().add(make_pipe(scenario.down, derived(scenario.seed, 13)));
@@ -170,6 +188,38 @@ World::World(const Scenario& scenario)
     const Instant until = Simulation::kStart + scenario.silence->until;
     client_host_.uplink().add_front(std::make_unique<Blackhole>(from, until));
     server_host_.uplink().add_front(std::make_unique<Blackhole>(from, until));
+}
+
+void Actor::on_event(const Event& event, Instant now) {
+    if (std::holds_alternative<ConnectionEstablished>(event) && !begun_) begun_ = now;
+    transfer_.on_event(event, now);
+}
+
+bool Actor::pump(Instant now) {
+    const bool due = next_wake() <= now && transfer_.next_wake() > now;
+    for (; done_ < actions_.size() && begun_ && *begun_ + actions_[done_].after <= now; ++done_) {
+        act(actions_[done_]);
+    }
+    return transfer_.pump(now) || due;
+}
+
+Instant Actor::next_wake() const {
+    const bool waits = begun_ && done_ < actions_.size();
+    return std::min(transfer_.next_wake(), waits ? *begun_ + actions_[done_].after : kNever);
+}
+
+// What cannot be done at this time is not done: keys that are being updated already, for one.
+void Actor::act(const Action& action) {
+    if (action.kind == Action::Kind::kUpdateKeys) {
+        (void)host_.endpoint().update_keys(transfer_.connection());
+        return;
+    }
+    ++moves_;
+    const Address to = host_address(static_cast<std::uint8_t>(200 + moves_), 50'000);
+    host_.add_address(to);
+    const auto mode = action.kind == Action::Kind::kMigrateAtOnce ? MigrationMode::kAtOnce
+                                                                  : MigrationMode::kWhenValidated;
+    (void)host_.endpoint().migrate(transfer_.connection(), to, mode);
 }
 
 void World::start_qlog() {

@@ -25,6 +25,10 @@ struct LinkSettings {
     double duplication = 0;
     double corruption = 0;
     std::size_t mtu = 65'507;
+    // Times are counted from the start.
+    std::optional<std::pair<Duration, std::size_t>> narrows{};  // when, and to what
+    bool bleaches = false;                                      // clears ECN fields
+    std::optional<std::pair<Duration, Duration>> storm{};       // marks everything, from, until
 };
 
 // Nothing passes in either direction; times are counted from the start.
@@ -39,12 +43,22 @@ struct Rebinding {
     bool address = false;  // and not only the port
 };
 
+// One of the two does something with the connection, this long after its handshake.
+struct Action {
+    enum class Kind : std::uint8_t { kUpdateKeys, kMigrate, kMigrateAtOnce };
+    Duration after{};
+    Kind kind = Kind::kUpdateKeys;
+};
+
 struct Scenario {
     std::uint64_t seed = 1;
     LinkSettings up;    // client to server
     LinkSettings down;  // server to client
     std::optional<Silence> silence;
     std::vector<Rebinding> rebindings;
+    // In the order of time.
+    std::vector<Action> client_actions;
+    std::vector<Action> server_actions;
     Settings client;
     Settings server;
     EndpointSettings client_endpoint;
@@ -69,6 +83,27 @@ Address client_address();
 Address server_address();
 ClientConfig client_config(const Settings& settings);
 ServerConfig server_config(const Settings& settings);
+
+// The application of one side, and what its scenario has it do besides.
+class Actor final : public Application {
+public:
+    Actor(Host& host, Transfer& transfer, const std::vector<Action>& actions)
+        : host_(host), transfer_(transfer), actions_(actions) {}
+
+    void on_event(const Event& event, Instant now) override;
+    bool pump(Instant now) override;
+    Instant next_wake() const override;
+
+private:
+    void act(const Action& action);
+
+    Host& host_;
+    Transfer& transfer_;
+    const std::vector<Action>& actions_;
+    std::optional<Instant> begun_;
+    std::size_t done_ = 0;
+    std::uint16_t moves_ = 0;
+};
 
 // A client and a server at both ends of a path, with an application on each.
 class World {
@@ -110,6 +145,8 @@ private:
     Nat nat_;
     Transfer client_;
     Transfer server_;
+    Actor client_actor_;
+    Actor server_actor_;
     ConnectionHandle client_connection_;
 };
 
