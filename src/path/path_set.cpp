@@ -110,6 +110,15 @@ std::optional<Migration> PathSet::on_packet_processed(const PacketOnPath& packet
                                                       const ValidationInput& input) {
     if (!packet.non_probing || role_ == Role::kClient) return std::nullopt;
     if (largest_non_probing_ && packet.number <= *largest_non_probing_) return std::nullopt;
+    // A client that speaks to another address of ours is where it was: there is time to validate.
+    PathState& path = paths_[packet.path];
+    if (packet.path != active_ && path.addresses.remote == active().addresses.remote &&
+        !path.amplification.validated()) {
+        //= 9000-9.6.2-2
+        //= 9000-9.6.2-3
+        validate_if_needed(path, input);
+        return std::nullopt;
+    }
     largest_non_probing_ = packet.number;
     if (packet.path == active_) return std::nullopt;
 

@@ -300,6 +300,20 @@ TEST(AddressPair, PortOnlyChangesAreToldFromOthers) {
     EXPECT_FALSE(differs_in_port_only(kHome, from("198.51.100.7:2000", "192.0.2.2:443")));
 }
 
+//= test 9000-9.6.2-2
+//= test 9000-9.6.2-3
+TEST(PathSet, AServerMovesToItsPreferredAddressWhenThePathFromThereIsProved) {
+    Fixture f;
+    const AddressPair preferred = from("198.51.100.7:1000", "192.0.2.99:443");
+    EXPECT_FALSE(f.receive(preferred, true, 1));
+    EXPECT_EQ(f.paths.active_index(), kInitialPath);
+    const auto path = f.paths.find(preferred);
+    ASSERT_TRUE(path);
+    EXPECT_TRUE(f.respond(f.challenge(*path)).event == ValidationEvent::kValidated);
+    EXPECT_TRUE(f.receive(preferred, true, 1));
+    EXPECT_EQ(f.paths.active_index(), *path);
+}
+
 // --- Migration of our own ---
 
 const AddressPair kMoved = from("198.51.100.7:1000", "192.0.2.200:9");
