@@ -101,6 +101,7 @@ TransportResult<void> Connection::settle_early_data(const wire::TransportParamet
     const tls::EarlyDataLimits& before = status_.early.remembered;
     const auto after = early_data_limits(now_valid);
     for (std::size_t i = 0; i < kLimitsThatMustNotFall; ++i) {
+        //= 9221-3-9
         if (after[i] < before[i]) {
             return std::unexpected(TransportError{TransportErrorCode::kProtocolViolation,
                                                   Reason::kBadParameterValue, 0});

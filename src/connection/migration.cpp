@@ -6,9 +6,10 @@ namespace stoq::connection {
 
 ApiResult<void> Connection::migrate(const Address& local, bool at_once, Instant now) {
     if (config_.role == Role::kServer) return std::unexpected(ApiError::kNotSupported);
-    //= 9000-9-2
+    //= 9000-9-1
     if (!status_.confirmed) return std::unexpected(ApiError::kNotReady);
-    //= 9000-9-3
+    //= 9000-9-2
+    //= 9000-18.2-3
     if (peer_parameters_->disable_active_migration) {
         return std::unexpected(ApiError::kNotSupported);
     }
@@ -28,6 +29,7 @@ ApiResult<void> Connection::begin_migration(const path::AddressPair& to, bool at
 
 // Client: the server would rather be spoken to elsewhere. What cannot be done is not done.
 //= 9000-9.6.1-2
+//= 9000-9.6.1-4
 //= 9000-9.6.2-1
 void Connection::follow_preferred_address(Instant now) {
     if (!peer_parameters_->preferred_address || !config_.settings.follow_preferred_address) return;

@@ -117,7 +117,9 @@ std::optional<PacketBuilder> Connection::begin_packet(EncryptionLevel level, Byt
     const bool initial = level == EncryptionLevel::kInitial;
     PacketHeaderFields fields;
     fields.level = level;
-    fields.version = status_.versions.current;
+    //= 9369-4.1-10
+    fields.version =
+        level == EncryptionLevel::kZeroRtt ? config_.version : status_.versions.current;
     fields.fixed_bit = next_fixed_bit();
     fields.destination = *destination;
     if (level != EncryptionLevel::kOneRtt) fields.source = config_.source_id;

@@ -287,7 +287,10 @@ int Session::Callbacks::allow_early_data(SSL* ssl, void*) {
     }
     ByteReader reader({static_cast<const std::uint8_t*>(remembered), length});
     if (reader.read<std::uint64_t>() != session.early_.strikes->number()) return kFailed;
+    //= 9000-7.4.1-5
+    //= 9000-7.4.1-6
     //= 9000-7.4.1-9
+    //= 9221-3-8
     for (const std::uint64_t limit : session.early_.limits) {
         const auto promised = reader.read<std::uint64_t>();
         if (!promised || *promised > limit) return kFailed;

@@ -74,6 +74,7 @@ void expect_closed(Sandbox& sandbox, const Case& wanted) {
     EXPECT_EQ(info->kind, CloseKind::kLocalTransport) << wanted.name;
 }
 
+//= test 9000-11.1-1
 class ServerRefuses : public testing::TestWithParam<Case> {};
 
 TEST_P(ServerRefuses, Frame) {

@@ -253,6 +253,7 @@ TEST(SimEarlyData, ArrivesWithTheFirstFlight) {
               EarlyDataState::kAccepted);
 }
 
+//= test 9001-5.6-1
 TEST(SimEarlyData, IsNotOfferedUnlessBothSidesWantIt) {
     EarlyPair without(with_key(1), test::server_credentials());
     const Ticket ticket = without.first_ticket();
@@ -290,6 +291,7 @@ TEST(SimEarlyData, OfAServerWithAnotherKeyIsSentAgain) {
 }
 
 // The one before may have seen it.
+//= test 9001-4.6.2-1
 TEST(SimEarlyData, OfAServerThatWasRestartedIsSentAgain) {
     EarlyPair pair;
     const Ticket ticket = pair.first_ticket();
@@ -383,6 +385,7 @@ TEST(SimEarlyData, ThatMeetsAHelloRetryRequestIsSentAgain) {
 }
 
 //= test 9000-7.4.1-4
+//= test 9000-7.4.1-10
 TEST(SimEarlyData, RespectsTheLimitsThatTheTicketRemembers) {
     Settings narrow;
     narrow.initial_stream_window = narrow.max_stream_window = 1'500;
@@ -395,6 +398,7 @@ TEST(SimEarlyData, RespectsTheLimitsThatTheTicketRemembers) {
     EXPECT_TRUE(outcome.received == words_of(4'000)) << outcome.received.size();
 }
 
+//= test 9369-5-1
 TEST(SimEarlyData, OfAConnectionWithAnotherVersionIsNotSent) {
     EarlyPair pair;
     Settings version_2;

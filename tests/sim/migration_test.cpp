@@ -196,7 +196,7 @@ TEST_F(SimMigration, MovesBackAndForthAsLongAsThereAreConnectionIds) {
     expect_no_shared_ids(down_);
 }
 
-//= test 9000-9-2
+//= test 9000-9-1
 TEST_F(SimMigration, IsRefusedWhereItCannotBe) {
     world_.start();
     EXPECT_EQ(migrate().error(), ApiError::kNotReady);
@@ -225,7 +225,8 @@ protected:
     }
 };
 
-//= test 9000-9-3
+//= test 9000-9-2
+//= test 9000-18.2-3
 TEST_F(SimForbiddenMigration, IsNotTried) {
     start_and_confirm();
     EXPECT_EQ(migrate().error(), ApiError::kNotSupported);

@@ -140,6 +140,7 @@ TEST_F(WorkerGroupTest, KernelKeepsAMigratingClientWithItsWorker) {
     EXPECT_EQ(group_->report().handed_over, 0u);
 }
 
+//= test 9000-21.11-2
 TEST_F(WorkerGroupTest, WorkersHandOverWhereTheKernelDoesNotChoose) {
     make_workers(false);
     EXPECT_FALSE(group_->report().kernel_selection);

@@ -318,5 +318,18 @@ TEST(TlsHandshake, AClientWithoutCertificateIsWelcomeWhereItIsOptional) {
     EXPECT_TRUE(pair.server.session->info().peer_fingerprint.empty());
 }
 
+//= test 9001-6-3
+TEST(TlsHandshake, AKeyUpdateMessageIsAnError) {
+    TlsPair pair;
+    pair.start(client_credentials(), server_credentials());
+    pair.run();
+    ASSERT_TRUE(pair.is_complete());
+    constexpr std::array<std::uint8_t, 5> kKeyUpdate{24, 0, 0, 1, 0};
+    constexpr std::uint8_t kUnexpectedMessage = 10;
+    const auto result = pair.client.session->receive(EncryptionLevel::kOneRtt, kKeyUpdate);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, crypto_error(kUnexpectedMessage));
+}
+
 }  // namespace
 }  // namespace stoq::tls

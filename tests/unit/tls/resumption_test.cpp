@@ -216,6 +216,9 @@ TEST_F(TlsEarlyData, IsForTheRegisterThatTheTicketNames) {
     EXPECT_FALSE(is_accepted(unnamed, &strikes_));
 }
 
+//= test 9000-7.4.1-5
+//= test 9000-7.4.1-6
+//= test 9221-3-8
 TEST_F(TlsEarlyData, IsRefusedWhereALimitHasFallen) {
     EarlyDataLimits limits{};
     limits.fill(10);
