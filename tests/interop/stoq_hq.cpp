@@ -42,6 +42,7 @@ struct Options {
     std::string listen, certificate, key, root, downloads, ca, identity, pq;
     std::vector<std::string> urls;
     bool insecure = false;
+    bool early = false;  // 0-RTT; a client connects once before, for a ticket
 };
 
 [[noreturn]] void fail(const std::string& text) {
@@ -77,6 +78,7 @@ stoq::Credentials base_credentials(const Options& options) {
     stoq::Credentials credentials;
     credentials.post_quantum = {policy_of(options.pq), policy_of(options.pq)};
     credentials.alpn = {std::string(kProtocol)};
+    credentials.early_data = options.early;
     if (const std::string path = from_environment("SSLKEYLOGFILE"); !path.empty()) {
         auto log = std::make_shared<std::ofstream>(path, std::ios::app);
         credentials.key_log = [log](std::string_view line) { *log << line << std::endl; };
@@ -96,6 +98,10 @@ void tell_negotiated(stoq::Endpoint& endpoint, stoq::ConnectionHandle connection
     if (!info) return;
     std::printf("negotiated: group=%s signature=%s\n", info->key_exchange_group.c_str(),
                 info->signature.c_str());
+    if (info->early_data != stoq::EarlyDataState::kNone) {
+        const bool accepted = info->early_data == stoq::EarlyDataState::kAccepted;
+        std::printf("early data: %s\n", accepted ? "accepted" : "rejected");
+    }
     std::fflush(stdout);
 }
 
@@ -235,6 +241,7 @@ public:
         tell_negotiated(runtime_.endpoint(), event.connection);
         open_streams(event.connection);
     }
+    void on(const stoq::EarlyDataReady& event) { open_streams(event.connection); }
     void on(const stoq::StreamsAvailable& event) { open_streams(event.connection); }
     void on(const stoq::StreamWritable& event) { request(event.connection, event.stream); }
     void on(const stoq::StreamReadable& event);
@@ -372,6 +379,23 @@ int run_server(const Options& options) {
     return 0;
 }
 
+// A ticket of a connection that is made for it alone.
+std::vector<std::uint8_t> fetch_ticket(stoq::Runtime& runtime, const stoq::ConnectConfig& config) {
+    std::vector<std::uint8_t> ticket;
+    bool closed = false;
+    runtime.set_event_handler([&](const stoq::Event& event) {
+        if (const auto* received = std::get_if<stoq::TicketReceived>(&event)) {
+            ticket = received->ticket;
+            (void)runtime.endpoint().close(received->connection, 0);
+        }
+        closed = closed || std::holds_alternative<stoq::ConnectionClosed>(event);
+    });
+    (void)value_or_fail(runtime.connect(config));
+    while (!closed) runtime.run_once(stoq::Duration::max());
+    if (ticket.empty()) fail("the server has given no ticket");
+    return ticket;
+}
+
 int run_client(const Options& options) {
     stoq::Credentials credentials = base_credentials(options);
     if (options.insecure) {
@@ -384,6 +408,7 @@ int run_client(const Options& options) {
     config.address = authority_of(options.urls.front());
     config.credentials = std::make_shared<const stoq::Credentials>(std::move(credentials));
     const auto runtime = make_runtime();
+    if (options.early) config.ticket = fetch_ticket(*runtime, config);
     Client client(*runtime, options);
     tell(*runtime, client);
     (void)value_or_fail(runtime->connect(config));
@@ -396,7 +421,7 @@ int run_client(const Options& options) {
         "usage: stoq_hq server --listen HOST:PORT --cert FILE --key FILE --root DIR [--identity "
         "DIR]\n"
         "       stoq_hq client --downloads DIR (--ca FILE | --insecure) --url URL...\n"
-        "       --pq off|prefer|require");
+        "       --pq off|prefer|require, --early");
 }
 
 Options parse(const std::vector<std::string>& arguments) {
@@ -410,6 +435,8 @@ Options parse(const std::vector<std::string>& arguments) {
         const auto text = texts.find(arguments[i]);
         if (arguments[i] == "--insecure") {
             options.insecure = true;
+        } else if (arguments[i] == "--early") {
+            options.early = true;
         } else if (text != texts.end() && i + 1 < arguments.size()) {
             *text->second = arguments[++i];
         } else if (arguments[i] != "--url" && !arguments[i].starts_with("--")) {

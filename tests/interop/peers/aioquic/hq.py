@@ -1,7 +1,7 @@
 """A hq-interop client and server on aioquic.
 
     hq.py server --listen HOST:PORT --cert FILE --key FILE --root DIR
-    hq.py client --ca FILE --downloads DIR --url URL...
+    hq.py client --ca FILE --downloads DIR [--early] --url URL...
 
 One client-initiated bidirectional stream per file: `GET /name` and a line end, then the end of the
 stream; the answer is the bytes of the file. SSLKEYLOGFILE and QLOGDIR are honoured.
@@ -107,7 +107,13 @@ async def run_server(options):
     made = configuration(is_client=False)
     made.load_cert_chain(options.cert, options.key)
     host, _, port = options.listen.rpartition(":")
-    server = await serve(host, int(port), configuration=made, create_protocol=HqServer)
+    # Tickets by their label, each good for one connection.
+    tickets = {}
+    server = await serve(
+        host, int(port), configuration=made, create_protocol=HqServer,
+        session_ticket_handler=lambda ticket: tickets.update({ticket.ticket: ticket}),
+        session_ticket_fetcher=lambda label: tickets.pop(label, None),
+    )
     bound = server._transport.get_extra_info("sockname")
     print(f"ready: {bound[0]}:{bound[1]}", flush=True)
     await asyncio.Event().wait()
@@ -117,13 +123,28 @@ async def run_client(options):
     made = configuration(is_client=True)
     made.load_verify_locations(str(options.ca))
     first = urlsplit(options.url[0])
+    if options.early:
+        made.session_ticket = await fetch_ticket(first, made)
     async with connect(
-        first.hostname, first.port, configuration=made, create_protocol=HqClient
+        first.hostname, first.port, configuration=made, create_protocol=HqClient,
+        wait_connected=not options.early,
     ) as client:
         paths = [urlsplit(url).path for url in options.url]
         await asyncio.gather(
             *(client.fetch(path, options.downloads / Path(path).name) for path in paths)
         )
+        if options.early:
+            print(f"early data: {client._quic.tls.early_data_accepted}", flush=True)
+
+
+async def fetch_ticket(url, made):
+    """A ticket of a connection that is made for it alone."""
+    ticket = asyncio.get_running_loop().create_future()
+    async with connect(
+        url.hostname, url.port, configuration=made,
+        session_ticket_handler=lambda it: ticket.done() or ticket.set_result(it),
+    ):
+        return await asyncio.wait_for(ticket, 10)
 
 
 def parse_arguments():
@@ -137,6 +158,7 @@ def parse_arguments():
     client = roles.add_parser("client")
     client.add_argument("--ca", type=Path, required=True)
     client.add_argument("--downloads", type=Path, required=True)
+    client.add_argument("--early", action="store_true", help="0-RTT, after a connection for a ticket")
     client.add_argument("--url", nargs="+", required=True)
     return parser.parse_args()
 
