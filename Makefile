@@ -82,7 +82,7 @@ sim:
 	$(SETUP) test
 	$(configure)
 	$(build) --target sim_random_test
-	STOQ_SIM_RUNS=$$((($(SIM_RUNS) + 7) / 8)) $(BUILD)/bin/sim_random_test
+	tests/sim/many $(BUILD) $(SIM_RUNS)
 
 .PHONY: race
 race:
