@@ -86,11 +86,11 @@ private:
 // One GET on one stream. Its methods run in the session's loop.
 class Download {
 public:
-    Download(ClientSession& session, Target& target, Workers& workers)
+    Download(ClientSession& session, Target& target)
         : session_(session),
           offset_(target.offset()),
           progress_("get", 0),
-          sink_(std::make_shared<FileSink>(target.take_descriptor(), offset_, workers, [this] {
+          sink_(std::make_shared<FileSink>(target.take_descriptor(), offset_, workers_, [this] {
               session_.runtime().post([this] { pump(); });
           })) {}
 
@@ -148,6 +148,8 @@ private:
     std::uint64_t position_ = 0;
     std::string expected_;
     bool ended_ = false;
+    // Last, so that it goes first: a worker that has told all may still be about to notify.
+    Workers workers_;
 };
 
 void Download::pump() {
@@ -248,9 +250,8 @@ void run_get(const GetOptions& options) {
     if (name.empty()) throw Failure(ExitCode::kUsage, "name the file to write with -o");
     Target target(name, options.overwrite);
     ClientSession session(options.client, url.authority, kFileProtocol);
-    Workers workers;
     session.connect();
-    Download download(session, target, workers);
+    Download download(session, target);
     session.set_handler([&](const Event& event) { download.on_event(event); });
     const Instant start = session.runtime().now();
     try {

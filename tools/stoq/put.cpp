@@ -41,12 +41,8 @@ FileSource::File open_source(const std::string& name) {
 // One PUT on one stream. Its methods run in the session's loop.
 class Upload {
 public:
-    Upload(ClientSession& session, FileSource::File file, Workers& workers)
-        : session_(session),
-          workers_(workers),
-          file_(std::move(file)),
-          size_(file_.size),
-          progress_("put", size_) {}
+    Upload(ClientSession& session, FileSource::File file)
+        : session_(session), file_(std::move(file)), size_(file_.size), progress_("put", size_) {}
 
     void start(const std::string& path, bool overwrite) {
         const auto stream =
@@ -83,7 +79,6 @@ private:
     void on_line();
 
     ClientSession& session_;
-    Workers& workers_;
     FileSource::File file_;
     std::uint64_t size_;
     Progress progress_;
@@ -96,6 +91,8 @@ private:
     bool trailer_queued_ = false;
     bool finished_ = false;
     bool accepted_ = false;
+    // Last, so that it goes first: a worker that has told all may still be about to notify.
+    Workers workers_;
 };
 
 void Upload::begin(std::uint64_t offset) {
@@ -177,9 +174,8 @@ void run_put(const PutOptions& options) {
     if (url.path.empty() || url.path.ends_with('/')) url.path += base_name(options.file);
     FileSource::File file = open_source(options.file);
     ClientSession session(options.client, url.authority, kFileProtocol);
-    Workers workers;
     session.connect();
-    Upload upload(session, std::move(file), workers);
+    Upload upload(session, std::move(file));
     session.set_handler([&](const Event& event) { upload.on_event(event); });
     const Instant start = session.runtime().now();
     try {
