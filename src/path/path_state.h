@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/wildcard.h"
 #include "path/amplification_limit.h"
 #include "path/ecn_validator.h"
 #include "path/mtu_discovery.h"
@@ -16,11 +17,6 @@ struct AddressPair {
     Address local;  // family kNone: the system chooses, or nobody told
     Address remote;
 };
-
-// Any address, of a socket that serves all of its machine.
-constexpr bool is_wildcard(const Address& address) {
-    return std::ranges::all_of(address.ip_bytes(), [](std::uint8_t byte) { return byte == 0; });
-}
 
 // An unknown local address equals every other, and a wildcard those with its port.
 constexpr bool same_local(const Address& a, const Address& b) {

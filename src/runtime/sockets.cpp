@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/wildcard.h"
 
 namespace stoq::runtime {
 namespace {
@@ -20,10 +21,6 @@ constexpr std::size_t kFlushAtOnce = 16 * 1024;
 constexpr std::size_t kMaxUnreachable = 16;
 
 constexpr Duration kNoBuffersPause = std::chrono::milliseconds(1);
-
-bool is_any(const Address& address) {
-    return std::ranges::all_of(address.ip_bytes(), [](std::uint8_t byte) { return byte == 0; });
-}
 
 bool speaks(const io::UdpDatapath& datapath, Address::Family family) {
     return datapath.local_address().family == family || datapath.capabilities().dual_stack;
@@ -48,7 +45,7 @@ SystemResult<Address> Sockets::open(const io::UdpSettings& settings, bool for_cl
     if (!datapath) return std::unexpected(datapath.error());
     const Address local = (*datapath)->local_address();
     if (epoll_ >= 0) watch((*datapath)->native_handle(), false, EPOLL_CTL_ADD);
-    sockets_.push_back({std::move(*datapath), for_clients || is_any(local)});
+    sockets_.push_back({std::move(*datapath), for_clients || is_wildcard(local)});
     watching_writable_.push_back(false);
     return local;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/wildcard.h"
 
 namespace stoq::io {
 
@@ -19,10 +20,6 @@ static_assert(kSlotStride >= kMaxDatagramBytes);
 
 std::size_t count_datagrams(std::size_t bytes, std::size_t datagram_length) {
     return (bytes + datagram_length - 1) / datagram_length;
-}
-
-bool is_wildcard(const Address& address) {
-    return std::ranges::all_of(address.ip_bytes(), [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool refuses_segmentation(int error) {

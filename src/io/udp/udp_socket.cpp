@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "base/wildcard.h"
 #include "io/socket_address.h"
 
 namespace stoq::io {
@@ -17,10 +18,6 @@ namespace {
 
 std::error_code last_error() {
     return {errno, std::system_category()};
-}
-
-bool is_wildcard(const Address& address) {
-    return std::ranges::all_of(address.ip_bytes(), [](std::uint8_t byte) { return byte == 0; });
 }
 
 Address ipv4_wildcard(std::uint16_t port) {
