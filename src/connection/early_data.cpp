@@ -71,7 +71,6 @@ bool Connection::on_early_key(const tls::SecretInstalled& secret) {
     //= 9000-7.4.1-4
     status_.early.remembered = early_data_limits(*remembered);
     adopt_limits(*remembered);
-    pending_.datagrams.set_peer_limit(remembered->max_datagram_frame_size);
     paths_.limit_datagram_size(static_cast<std::size_t>(remembered->max_udp_payload_size));
     return true;
 }
@@ -84,6 +83,7 @@ void Connection::adopt_limits(const wire::TransportParameters& parameters) {
          .max_stream_data_uni = parameters.initial_max_stream_data_uni,
          .max_streams_bidi = parameters.initial_max_streams_bidi,
          .max_streams_uni = parameters.initial_max_streams_uni});
+    pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
 }
 
 // Client: the server has answered.

@@ -133,7 +133,6 @@ TransportResult<void> Connection::check_version(const wire::TransportParameters&
 void Connection::adopt(const wire::TransportParameters& parameters, Instant now) {
     peer_parameters_ = parameters;
     adopt_limits(parameters);
-    pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
     ids_.local.set_peer_limit(parameters.active_connection_id_limit);
     const Duration max_ack_delay = std::chrono::milliseconds(parameters.max_ack_delay_ms);
     recovery_.set_peer_max_ack_delay(max_ack_delay);
