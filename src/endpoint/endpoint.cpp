@@ -1,8 +1,6 @@
 // The public face: handles in, results out.
 #include "stoq/endpoint.h"
 
-#include <algorithm>
-
 #include "endpoint/implementation.h"
 #include "path/quic_lb.h"
 #include "path/worker_ids.h"
@@ -12,8 +10,7 @@ namespace stoq {
 namespace {
 
 bool is_valid(const WorkerSettings& worker, const EndpointSettings& settings) {
-    const bool has_key =
-        std::ranges::any_of(settings.persistent_key, [](std::uint8_t byte) { return byte != 0; });
+    const bool has_key = settings.persistent_key != EndpointSettings{}.persistent_key;
     const int behind_last = worker.first + worker.count;
     return has_key && worker.number >= worker.first && worker.number < behind_last &&
            behind_last <= path::WorkerIdGenerator::kMaxWorkers;

@@ -21,7 +21,7 @@ std::unexpected<RuntimeError> failure(std::error_code error, std::string text) {
 }
 
 bool is_set(const std::array<std::uint8_t, 32>& key) {
-    return std::ranges::any_of(key, [](std::uint8_t byte) { return byte != 0; });
+    return key != WorkerGroupSettings{}.persistent_key;
 }
 
 }  // namespace
