@@ -4,6 +4,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "stoq/error.h"
 
 namespace stoq::tool {
 
@@ -35,6 +39,13 @@ public:
 private:
     ExitCode code_;
 };
+
+// The value, or a Failure with what the error says.
+template <typename T, typename Error>
+T value_or_fail(Result<T, Error> result) {
+    if (!result) throw Failure(ExitCode::kOther, result.error().message());
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
 
 // "cannot open FILE: No such file or directory", from errno.
 Failure file_failure(std::string_view what, std::string_view name, int error);

@@ -34,12 +34,6 @@ double thread_seconds(pthread_t thread) {
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-template <typename T, typename Error>
-T value_or_fail(Result<T, Error> result) {
-    if (!result) throw Failure(ExitCode::kOther, result.error().message());
-    return std::move(*result);
-}
-
 Identity identity_of(KeyType type) {
     const PemIdentity pem = value_or_fail(generate_identity({.key_type = type}));
     return value_or_fail(Identity::from_pem(pem.certificate(), pem.key()));

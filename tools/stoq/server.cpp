@@ -41,12 +41,6 @@ void note(const std::string& hint) {
     if (!hint.empty()) fmt::print(stderr, "stoq: {}\n", hint);
 }
 
-template <typename T>
-T value_or_fail(RuntimeResult<T> result) {
-    if (!result) throw Failure(ExitCode::kOther, result.error().message());
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
 // Runtimes that serve one port, each on a thread of its own but the first.
 class Server {
 public:
