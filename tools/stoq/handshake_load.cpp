@@ -21,6 +21,7 @@ namespace stoq::tool {
 namespace {
 
 constexpr int kWarmUpShare = 10;
+constexpr std::uint64_t kHandshakesBetweenPrimitives = 4;
 constexpr std::size_t kEnoughTickets = 1000;
 constexpr int kLowestPriority = 19;
 // The server sends without end to whoever asks for this protocol.
@@ -43,8 +44,8 @@ Identity identity_of(KeyType type) {
 // but those that want bulk.
 class Server {
 public:
-    Server(const Identity& identity, bool tickets)
-        : runtime_(value_or_fail(Runtime::create())), tickets_(tickets) {
+    Server(const Identity& identity, bool tickets, PrimitiveTimer* primitives = nullptr)
+        : runtime_(value_or_fail(Runtime::create())), tickets_(tickets), primitives_(primitives) {
         ListenConfig config;
         config.address = "127.0.0.1:0";
         config.credentials.identities = {identity};
@@ -65,15 +66,26 @@ public:
     Server& operator=(const Server&) = delete;
 
     const Address& address() const { return address_; }
-    double processor_seconds() { return thread_seconds(thread_.native_handle()); }
+    // Without what the timing of primitives took.
+    double processor_seconds() {
+        return thread_seconds(thread_.native_handle()) - seconds_of_primitives_;
+    }
 
 private:
+    // Handshakes are counted when they are complete.
+    void time_primitives() {
+        if (primitives_ == nullptr || ++completed_ % kHandshakesBetweenPrimitives != 0) return;
+        const double begin = thread_seconds(pthread_self());
+        primitives_->time_next();
+        seconds_of_primitives_ = seconds_of_primitives_ + thread_seconds(pthread_self()) - begin;
+    }
     void on_event(const Event& event) {
         Endpoint& endpoint = runtime_->endpoint();
         if (const auto* writable = std::get_if<StreamWritable>(&event)) {
             fill(writable->connection, writable->stream);
         } else if (const auto* established = std::get_if<ConnectionEstablished>(&event)) {
             const ConnectionHandle connection = established->connection;
+            time_primitives();
             const auto info = endpoint.info(connection);
             if (!info || info->application_protocol != kBulkProtocol) {
                 if (!tickets_) (void)endpoint.close(connection, 0);
@@ -91,6 +103,9 @@ private:
 
     std::unique_ptr<Runtime> runtime_;
     bool tickets_;
+    PrimitiveTimer* primitives_;
+    std::uint64_t completed_ = 0;
+    std::atomic<double> seconds_of_primitives_ = 0;
     Address address_;
     std::thread thread_;
 };
@@ -259,14 +274,20 @@ private:
 HandshakeResult run_handshakes(const HandshakeLoad& load) {
     pin_to(1);
     const Identity identity = identity_of(load.key_type);
-    Server server(identity, load.resumed);
-    Clients clients(load, identity, server.address());
-    clients.run_for(load.span / kWarmUpShare);
-    const HandshakeResult before = clients.totals();
-    const double server_before = server.processor_seconds();
-    clients.run_for(load.span);
-    HandshakeResult result = clients.totals();
-    result.server_seconds = server.processor_seconds() - server_before;
+    PrimitiveTimer primitives(load.primitives, load.group);
+    HandshakeResult before;
+    HandshakeResult result;
+    {
+        Server server(identity, load.resumed, &primitives);
+        Clients clients(load, identity, server.address());
+        clients.run_for(load.span / kWarmUpShare);
+        before = clients.totals();
+        const double server_before = server.processor_seconds();
+        clients.run_for(load.span);
+        result = clients.totals();
+        result.server_seconds = server.processor_seconds() - server_before;
+    }
+    result.primitives = primitives.medians();
     result.handshakes -= before.handshakes;
     result.seconds -= before.seconds;
     result.client_seconds -= before.client_seconds;

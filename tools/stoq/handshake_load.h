@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "handshake_primitives.h"
 #include "stoq/identity.h"
 #include "stoq/runtime.h"
 
@@ -18,19 +19,23 @@ struct HandshakeLoad {
     // Each resumes from a ticket of the one before. The client then ends the connection, when the
     // next ticket has come; otherwise the server does, when the handshake is complete.
     bool resumed = false;
+    // The identity by OpenSSL's name, for timing its cryptography between the handshakes.
+    std::string primitives{};
 };
 
 // Of the measured time.
 struct HandshakeResult {
     std::uint64_t handshakes = 0;
     double seconds = 0;
-    double server_seconds = 0;  // processor time of the server's thread
+    double server_seconds = 0;  // processor time of the server's thread, without the primitives
     double client_seconds = 0;
     std::uint64_t bytes_up = 0;  // UDP payload from the clients
     std::uint64_t bytes_down = 0;
     std::string group;      // as negotiated
     std::string signature;  // of the server
+    PrimitiveCosts primitives;
 
+    double share_of_primitives() const { return primitives.of_server() / server_microseconds(); }
     double server_microseconds() const { return per_handshake(1e6 * server_seconds); }
     double client_microseconds() const { return per_handshake(1e6 * client_seconds); }
     // What a core that does nothing else sustains.

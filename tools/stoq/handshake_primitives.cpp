@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <ctime>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,7 +13,6 @@
 
 #include "crypto/hkdf.h"
 #include "exit_code.h"
-#include "pinning.h"
 #include "protection/initial_keys.h"
 #include "protection/open.h"
 #include "protection/seal.h"
@@ -31,8 +28,6 @@ using Kdf = std::unique_ptr<EVP_KDF, tls::Freeing<EVP_KDF_free>>;
 using KdfContext = std::unique_ptr<EVP_KDF_CTX, tls::Freeing<EVP_KDF_CTX_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, tls::Freeing<EVP_MD_CTX_free>>;
 
-constexpr double kSpan = 0.2;  // seconds
-constexpr std::size_t kLeastSamples = 15;
 // A CertificateVerify signs 64 spaces, a label with its zero, and a hash (RFC 8446 section 4.4.3).
 constexpr std::size_t kSigned = 64 + 34 + 32;
 
@@ -54,6 +49,7 @@ double microseconds_of(const Call& call) {
 }
 
 double median(std::vector<double>& samples) {
+    require(!samples.empty(), "so few handshakes");
     const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
     std::ranges::nth_element(samples, middle);
     return *middle;
@@ -271,45 +267,46 @@ void run_symmetric(OSSL_LIB_CTX* library, const Bytes& transcript) {
     protect_packets(secret);
 }
 
-// Until `done` says so, or for kSpan at least.
-template <typename Done>
-PrimitiveCosts rotate(std::string_view type, std::string_view group, const Done& done) {
-    const tls::Library library;
-    require(library.is_usable(), type);
-    const Exchange exchange(library.get(), group);
-    Signature signature(library.get(), type);
-    const Bytes transcript(kTranscript, 1);
-    signature.sign();
-    std::array<std::vector<double>, 4> samples;
-    do {
-        samples[0].push_back(microseconds_of([&] { exchange(); }));
-        samples[1].push_back(microseconds_of([&] { run_symmetric(library.get(), transcript); }));
-        samples[2].push_back(microseconds_of([&] { signature.sign(); }));
-        samples[3].push_back(microseconds_of([&] { signature.verify(); }));
-    } while (!done(samples[0].size()));
-    return {.exchange = median(samples[0]),
-            .symmetric = median(samples[1]),
-            .sign = median(samples[2]),
-            .verify = median(samples[3])};
-}
-
 }  // namespace
 
-PrimitiveCosts measure_primitives(std::string_view type, std::string_view group) {
-    // Handshakes keep both cores busy, and what cores share is shared here too.
-    std::atomic<bool> over = false;
-    std::thread other([&] {
-        pin_to(1);
-        (void)rotate(type, group, [&](std::size_t) { return over.load(); });
-    });
-    pin_to(0);
-    const double begin = thread_seconds();
-    const PrimitiveCosts costs = rotate(type, group, [&](std::size_t samples) {
-        return samples >= kLeastSamples && thread_seconds() - begin >= kSpan;
-    });
-    over = true;
-    other.join();
-    return costs;
+struct PrimitiveTimer::Pieces {
+    Pieces(std::string_view type, std::string_view group)
+        : exchange(library.get(), group), signature(library.get(), type) {
+        require(library.is_usable(), type);
+        signature.sign();  // for the verification that comes first
+    }
+
+    tls::Library library;
+    Exchange exchange;
+    Signature signature;
+    Bytes transcript = Bytes(kTranscript, 1);
+    std::array<std::vector<double>, 4> samples;
+    std::size_t next = 0;
+};
+
+PrimitiveTimer::PrimitiveTimer(std::string_view type, std::string_view group)
+    : pieces_(std::make_unique<Pieces>(type, group)) {}
+PrimitiveTimer::~PrimitiveTimer() = default;
+
+void PrimitiveTimer::time_next() {
+    Pieces& pieces = *pieces_;
+    const std::size_t piece = pieces.next++ % pieces.samples.size();
+    pieces.samples[piece].push_back(microseconds_of([&] {
+        switch (piece) {
+            case 0: return pieces.exchange();
+            case 1: return run_symmetric(pieces.library.get(), pieces.transcript);
+            case 2: return pieces.signature.verify();
+            default: return pieces.signature.sign();
+        }
+    }));
+}
+
+PrimitiveCosts PrimitiveTimer::medians() const {
+    auto samples = pieces_->samples;
+    return {.exchange = median(samples[0]),
+            .symmetric = median(samples[1]),
+            .sign = median(samples[3]),
+            .verify = median(samples[2])};
 }
 
 }  // namespace stoq::tool

@@ -2,6 +2,7 @@
 // handshakes use.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 namespace stoq::tool {
@@ -21,9 +22,25 @@ struct PrimitiveCosts {
     double of_server() const { return exchange + symmetric + sign; }
 };
 
-// `type` is a kind of key by OpenSSL's name, or P-256; `group` is X25519 or X25519MLKEM768. One
-// after the other, as handshakes do it, so that each finds the caches as the others leave them.
-// Throws Failure.
-PrimitiveCosts measure_primitives(std::string_view type, std::string_view group);
+// Times the pieces one by one. Between the handshakes of a load and on their thread, each piece
+// finds the caches and the clock of the processor as the handshakes leave them.
+class PrimitiveTimer {
+public:
+    // `type` is a kind of key by OpenSSL's name, or P-256; `group` is X25519 or X25519MLKEM768.
+    // Throws Failure.
+    PrimitiveTimer(std::string_view type, std::string_view group);
+    ~PrimitiveTimer();
+    PrimitiveTimer(const PrimitiveTimer&) = delete;
+    PrimitiveTimer& operator=(const PrimitiveTimer&) = delete;
+
+    // The next piece, in turns.
+    void time_next();
+    // Throws Failure when there was no turn for each of them.
+    PrimitiveCosts medians() const;
+
+private:
+    struct Pieces;
+    std::unique_ptr<Pieces> pieces_;
+};
 
 }  // namespace stoq::tool

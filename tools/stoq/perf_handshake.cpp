@@ -11,7 +11,6 @@
 
 #include "exit_code.h"
 #include "handshake_load.h"
-#include "handshake_primitives.h"
 #include "perf.h"
 #include "quantity.h"
 #include "tls/library.h"
@@ -51,35 +50,25 @@ struct HandshakeOptions {
     bool beside_bulk = false;
 };
 
-// Handshakes, and beside them what of them is cryptography.
-struct Round {
-    HandshakeResult handshakes;
-    PrimitiveCosts primitives;
-
-    double share_of_primitives() const {
-        return primitives.of_server() / handshakes.server_microseconds();
-    }
-};
-
 // One combination, with all its rounds.
 struct Row {
     Kind kind;
     std::string_view group;
-    std::vector<Round> rounds{};
+    std::vector<HandshakeResult> rounds{};
 
     template <typename Figure>
     double median(const Figure& figure) const {
         std::vector<double> values;
         values.reserve(rounds.size());
-        for (const Round& round : rounds) values.push_back(figure(round));
+        for (const HandshakeResult& round : rounds) values.push_back(figure(round));
         std::ranges::sort(values);
         return values[values.size() / 2];
     }
     double per_second() const {
-        return median([](const Round& it) { return it.handshakes.per_server_core(); });
+        return median([](const HandshakeResult& it) { return it.per_server_core(); });
     }
     double share_of_primitives() const {
-        return median([](const Round& it) { return it.share_of_primitives(); });
+        return median([](const HandshakeResult& it) { return it.share_of_primitives(); });
     }
 };
 
@@ -105,22 +94,21 @@ std::vector<Row> rows_of(std::string_view only) {
     return rows;
 }
 
-// The cryptography is timed right beside the handshakes, because machines change their speed.
-Round run_round(const Row& row, const HandshakeOptions& options) {
-    Round round;
+HandshakeResult run_round(const Row& row, const HandshakeOptions& options) {
     const bool resumed = row.kind.name == kResumed;
-    round.primitives = measure_primitives(resumed ? "P-256" : row.kind.name, row.group);
-    if (resumed) round.primitives.sign = round.primitives.verify = 0;
-    round.handshakes = run_handshakes({.key_type = row.kind.type,
-                                       .group = std::string(row.group),
-                                       .concurrent = options.concurrent,
-                                       .span = parse_duration(options.duration),
-                                       .resumed = resumed});
-    if (!same_name(round.handshakes.group, row.group)) {
-        throw Failure(ExitCode::kOther, fmt::format("{} was negotiated, and not {}",
-                                                    round.handshakes.group, row.group));
+    HandshakeResult result =
+        run_handshakes({.key_type = row.kind.type,
+                        .group = std::string(row.group),
+                        .concurrent = options.concurrent,
+                        .span = parse_duration(options.duration),
+                        .resumed = resumed,
+                        .primitives = resumed ? "P-256" : std::string(row.kind.name)});
+    if (resumed) result.primitives.sign = result.primitives.verify = 0;
+    if (!same_name(result.group, row.group)) {
+        throw Failure(ExitCode::kOther,
+                      fmt::format("{} was negotiated, and not {}", result.group, row.group));
     }
-    return round;
+    return result;
 }
 
 void print_table(const std::vector<Row>& rows) {
@@ -133,15 +121,15 @@ void print_table(const std::vector<Row>& rows) {
             "{:<16} {:<14} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>9.1f} {:>6.2f} "
             "{:>6.0f} {:>6.0f}\n",
             row.kind.name, row.group, row.per_second(),
-            show([](const Round& it) { return it.handshakes.server_microseconds(); }),
-            show([](const Round& it) { return it.handshakes.client_microseconds(); }),
-            show([](const Round& it) { return it.primitives.sign; }),
-            show([](const Round& it) { return it.primitives.verify; }),
-            show([](const Round& it) { return it.primitives.exchange; }),
-            show([](const Round& it) { return it.primitives.symmetric; }),
+            show([](const HandshakeResult& it) { return it.server_microseconds(); }),
+            show([](const HandshakeResult& it) { return it.client_microseconds(); }),
+            show([](const HandshakeResult& it) { return it.primitives.sign; }),
+            show([](const HandshakeResult& it) { return it.primitives.verify; }),
+            show([](const HandshakeResult& it) { return it.primitives.exchange; }),
+            show([](const HandshakeResult& it) { return it.primitives.symmetric; }),
             row.share_of_primitives(),
-            show([](const Round& it) { return it.handshakes.bytes_up_each(); }),
-            show([](const Round& it) { return it.handshakes.bytes_down_each(); }));
+            show([](const HandshakeResult& it) { return it.bytes_up_each(); }),
+            show([](const HandshakeResult& it) { return it.bytes_down_each(); }));
     }
     fmt::print(
         "a second: full handshakes that a core sustains as the server. All others are for one:\n"
