@@ -8,6 +8,7 @@
 #include "observe/event_sink.h"
 #include "path/local_connection_ids.h"
 #include "path/path_state.h"
+#include "protection/keyring.h"
 #include "stoq/path_memory.h"
 #include "stoq/settings.h"
 #include "streams/stream_set.h"
@@ -46,6 +47,8 @@ struct ConnectionConfig {
     // Server: the Destination Connection ID of the Initial that made this connection. It differs
     // from the original one after a Retry. Client: equal to `remote_id`.
     wire::ConnectionId initial_destination_id;
+    // Server: made from it already, for that version; the connection takes them.
+    protection::InitialKeys* initial_keys = nullptr;
     // Server: the source ID of the Retry that was sent before.
     std::optional<wire::ConnectionId> retry_source_id;
     // Server: a token has proved the client's address.

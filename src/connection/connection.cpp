@@ -204,7 +204,11 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
     //= 9000-7.2-2
     //= 9000-7.2-5
     ids_.remote.set_handshake_id(config.remote_id);
-    keyring_.install_initial(config.role, config.initial_destination_id.view());
+    if (auto* const made = std::exchange(config_.initial_keys, nullptr)) {
+        keyring_.install_initial(config.initial_destination_id.view(), std::move(*made));
+    } else {
+        keyring_.install_initial(config.role, config.initial_destination_id.view());
+    }
     tracker(PacketNumberSpace::kApplication)
         .set_policy(config.settings.max_ack_delay, config.settings.ack_eliciting_threshold);
     if (config.settings.ack_frequency) held_.ack_frequency.enable(min_ack_delay(config.settings));

@@ -69,7 +69,8 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     // What cannot be opened makes no connection, and costs no TLS session: its connection IDs are
     // anybody's words, and one that was damaged on the way would keep the client's undamaged
     // packets from being answered.
-    if (!endpoint::is_intact(packet)) {
+    auto initial_keys = endpoint::keys_of_intact(packet);
+    if (!initial_keys) {
         // Or the client uses an ID by now that another worker gave it.
         if (is_foreign(datagram)) return;
         return drop(DropReason::kDecryptionFailed, datagram);
@@ -87,6 +88,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
     made.source_id = new_connection_id();
     made.remote_id = packet.source;
     made.initial_destination_id = packet.destination;
+    made.initial_keys = &*initial_keys;
     made.original_destination_id = packet.destination;
     if (token && token->kind == endpoint::TokenKind::kRetry) {
         made.original_destination_id = token->original_destination_id;

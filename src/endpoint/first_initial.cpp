@@ -1,15 +1,15 @@
 #include "endpoint/first_initial.h"
 
+#include <utility>
 #include <vector>
 
-#include "protection/initial_keys.h"
 #include "protection/open.h"
 
 namespace stoq::endpoint {
 
-bool is_intact(const wire::ProtectedPacket& packet) {
+std::optional<protection::InitialKeys> keys_of_intact(const wire::ProtectedPacket& packet) {
     const protection::VersionConstants& version = protection::constants_of(packet.version);
-    const auto secrets = protection::derive_initial_secrets(packet.destination.view(), version);
+    auto secrets = protection::derive_initial_secrets(packet.destination.view(), version);
     auto keys = protection::make_packet_keys(
         {.suite = crypto::CipherSuite::kAes128GcmSha256, .labels = version.labels},
         crypto::Direction::kOpen, secrets.client);
@@ -20,7 +20,8 @@ bool is_intact(const wire::ProtectedPacket& packet) {
     protection::remove_header_protection(*keys.header, {&to_open, 1});
     protection::expand_packet_numbers({&to_open, 1}, PacketNumber(0));
     protection::open(keys.payload, {&to_open, 1});
-    return to_open.opened.has_value();
+    if (!to_open.opened) return std::nullopt;
+    return protection::InitialKeys{std::move(secrets), std::move(keys)};
 }
 
 }  // namespace stoq::endpoint

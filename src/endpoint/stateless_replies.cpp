@@ -76,7 +76,7 @@ bool StatelessReplies::refuse(const ReceivedDatagram& datagram, const wire::Prot
                               TransportErrorCode code) {
     // A token that was damaged on the way is no reason to close: only what is valid otherwise is
     // refused (RFC 9000 section 8.1.2).
-    Reply* reply = is_intact(packet) ? prepare(datagram) : nullptr;
+    Reply* reply = keys_of_intact(packet) ? prepare(datagram) : nullptr;
     if (reply == nullptr) return false;
     // Our source ID does not matter: there will be no connection behind it.
     auto builder =

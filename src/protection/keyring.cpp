@@ -40,10 +40,20 @@ OpenOutcome open_level(PacketKeys& keys, std::span<PacketToOpen> packets,
 void Keyring::install_initial(Role role, ByteView destination_connection_id) {
     role_ = role;
     initial_destination_.assign(destination_connection_id);
-    LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
     const auto secrets = derive_initial_secrets(initial_destination_.view(), *options_.version);
+    install_initial(secrets, make_initial_keys(*options_.version, Direction::kOpen, secrets));
+}
+
+void Keyring::install_initial(ByteView destination_connection_id, InitialKeys made) {
+    role_ = Role::kServer;
+    initial_destination_.assign(destination_connection_id);
+    install_initial(made.secrets, std::move(made.from_client));
+}
+
+void Keyring::install_initial(const InitialSecrets& secrets, PacketKeys receive) {
+    LevelKeys& keys = keys_of(EncryptionLevel::kInitial);
     keys.send = make_initial_keys(*options_.version, Direction::kSeal, secrets);
-    keys.receive = make_initial_keys(*options_.version, Direction::kOpen, secrets);
+    keys.receive = std::move(receive);
     keys.limits = limits_for(kInitialSuite);
     keys.sealed = 0;
     most_failed_ = std::min(most_failed_, keys.limits.most_failed);

@@ -15,6 +15,12 @@
 
 namespace stoq::protection {
 
+// What a server makes of a client's first Initial packet to see whether it opens.
+struct InitialKeys {
+    InitialSecrets secrets;
+    PacketKeys from_client;
+};
+
 struct KeyringOptions {
     const VersionConstants* version = &kQuicVersion1;
     crypto::Backend backend = crypto::Backend::kAutomatic;
@@ -30,6 +36,8 @@ public:
     // Initial keys of both directions (RFC 9001 section 5.2). Again after a Retry, with the
     // connection ID that the server chose: the first ones are replaced.
     void install_initial(Role role, ByteView destination_connection_id);
+    // The same on a server that has made those of the client already.
+    void install_initial(ByteView destination_connection_id, InitialKeys made);
     // Everything is of `version` from now on (RFC 9369 section 4.1): keys that are installed, and
     // those of Initial packets, of which the former version can still be opened. Before any other
     // keys are installed.
@@ -79,6 +87,7 @@ private:
         PacketKeys receive;
     };
 
+    void install_initial(const InitialSecrets& secrets, PacketKeys receive);
     PacketKeys make_initial_keys(const VersionConstants& version, crypto::Direction direction,
                                  const InitialSecrets& secrets) const;
     PacketKeys& initial_receive_keys(const VersionConstants& version);

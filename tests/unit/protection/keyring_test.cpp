@@ -1,5 +1,7 @@
 #include "protection/keyring.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "support/hex.h"
@@ -69,6 +71,22 @@ TEST_F(KeyringTest, InitialKeysOpenWhatThePeerSealed) {
         sender_.open(EncryptionLevel::kInitial, {&opened_, 1}, kContext);
         EXPECT_FALSE(opened_.opened);
     }
+}
+
+TEST_F(KeyringTest, AServerTakesInitialKeysThatWereMadeBefore) {
+    const auto id = test::from_hex(test::rfc9001::kConnectionId);
+    auto secrets = derive_initial_secrets(id);
+    auto from_client = make_packet_keys({}, crypto::Direction::kOpen, secrets.client);
+    sender_.install_initial(Role::kClient, id);
+    receiver_.install_initial(id, {std::move(secrets), std::move(from_client)});
+    TestPacket packet = sealed(EncryptionLevel::kInitial);
+    open(EncryptionLevel::kInitial, packet);
+    EXPECT_TRUE(opened_.opened);
+    // The other direction, too.
+    std::swap(sender_, receiver_);
+    packet = sealed(EncryptionLevel::kInitial);
+    open(EncryptionLevel::kInitial, packet);
+    EXPECT_TRUE(opened_.opened);
 }
 
 TEST_F(KeyringTest, AServersRetryReplacesInitialKeys) {
