@@ -159,7 +159,9 @@ TransportResult<void> Connection::on_frame(const wire::RetireConnectionIdFrame& 
 TransportResult<void> Connection::on_frame(const wire::PathChallengeFrame& frame,
                                            Arrival& arrival) {
     //= 9000-8.2.2-1
-    if (arrival.path) paths_[*arrival.path].responses.on_path_challenge(frame.data);
+    if (arrival.path) {
+        paths_.on_path_challenge(*arrival.path, frame.data, validation_input(arrival.now));
+    }
     return {};
 }
 

@@ -188,6 +188,13 @@ ApiResult<std::optional<Migration>> PathSet::begin_migration(const AddressPair& 
 
 // --- Validation ---
 
+// The client is about to move to a path that it probes: when it comes, its address is proved
+// already, and nothing holds us back.
+void PathSet::on_path_challenge(PathIndex path, std::uint64_t data, const ValidationInput& input) {
+    paths_[path].responses.on_path_challenge(data);
+    if (role_ == Role::kServer && path != active_) validate_if_needed(paths_[path], input);
+}
+
 PathResponseOutcome PathSet::on_path_response(std::uint64_t data, const ValidationInput& input,
                                               RemoteConnectionIds& ids) {
     //= 9000-8.2.2-4

@@ -127,6 +127,8 @@ public:
 
     // --- Validation ---
 
+    // PATH_CHALLENGE on that path. A server validates a path that its client probes.
+    void on_path_challenge(PathIndex path, std::uint64_t data, const ValidationInput& input);
     // PATH_RESPONSE on any path (RFC 9000 section 8.2.2).
     PathResponseOutcome on_path_response(std::uint64_t data, const ValidationInput& input,
                                          RemoteConnectionIds& ids);

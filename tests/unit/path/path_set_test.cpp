@@ -398,5 +398,30 @@ TEST(PathSet, APathThatTheClientHasProbedIsKept) {
     EXPECT_TRUE(f.receive(probed, true, 2));
 }
 
+// So that the first datagram that goes there proves the path.
+TEST(PathSet, AServerValidatesAPathThatItsClientProbes) {
+    for (const AddressPair& probed : {kElsewhere, from("198.51.100.7:1000", "192.0.2.1:4443")}) {
+        Fixture f;
+        EXPECT_FALSE(f.receive(probed, false, 1));
+        const PathIndex path = *f.paths.find(probed);
+        EXPECT_EQ(f.challenge(path), 0u);
+        f.paths.on_path_challenge(path, 77, f.input());
+        EXPECT_FALSE(f.paths[path].responses.empty());
+        EXPECT_EQ(f.respond(f.challenge(path)).event, ValidationEvent::kValidated);
+        EXPECT_EQ(f.paths.active_index(), kInitialPath);
+        // It comes, and nothing is left to prove.
+        ASSERT_TRUE(f.receive(probed, true, 1));
+        EXPECT_EQ(f.paths.active_index(), path);
+        EXPECT_EQ(f.challenge(path), 0u);
+    }
+}
+
+TEST(PathSet, AClientOnlyAnswersAPathChallenge) {
+    Fixture f(Role::kClient);
+    f.paths.on_path_challenge(kInitialPath, 77, f.input());
+    EXPECT_FALSE(f.paths.active().responses.empty());
+    EXPECT_FALSE(f.paths.active().validator.has_challenge_to_write());
+}
+
 }  // namespace
 }  // namespace stoq::path
