@@ -7,8 +7,10 @@
 namespace stoq::congestion {
 namespace {
 
+// A receiver acknowledges two at a time, and thereby asks for the next two.
+constexpr std::uint64_t kLeastBurstDatagrams = 2;
 //= 9002-7.7-3
-constexpr std::uint64_t kLeastBurstDatagrams = 10;
+constexpr std::uint64_t kDatagramsAfterPause = 10;
 // What one system call takes; a path that fills it within half a millisecond can absorb it.
 //= 9002-7.7-4
 constexpr std::uint64_t kGreatestBurstDatagrams = 44;
@@ -18,7 +20,7 @@ constexpr double kBurstSeconds = 0.0005;
 
 Pacer::Pacer(std::uint32_t max_datagram_size) : max_datagram_size_(max_datagram_size) {
     update_quantum();
-    tokens_ = static_cast<double>(quantum_);
+    tokens_ = capacity_after(Duration::max());
 }
 
 void Pacer::update_quantum() {
@@ -39,15 +41,21 @@ void Pacer::on_datagram_size_changed(std::uint32_t max_datagram_size) {
     update_quantum();
 }
 
+double Pacer::capacity_after(Duration pause) const {
+    const auto least = static_cast<double>(quantum_);
+    const auto most = static_cast<double>(kDatagramsAfterPause * max_datagram_size_);
+    return std::clamp(bytes_in(pause), least, std::max(least, most));
+}
+
 double Pacer::bytes_in(Duration time) const {
     return static_cast<double>(rate_) * std::chrono::duration<double>(time).count();
 }
 
 void Pacer::refill(Instant now) {
-    double capacity = static_cast<double>(quantum_);
     if (rate_ == 0) {
-        tokens_ = capacity;
+        tokens_ = static_cast<double>(kDatagramsAfterPause * max_datagram_size_);
     } else if (now > refilled_at_) {
+        double capacity = capacity_after(now - sent_at_);
         const Duration late = now > waiting_until_ ? now - waiting_until_ : Duration::zero();
         capacity += bytes_in(std::min(late, kTimerSlack));
         tokens_ = std::min(tokens_ + bytes_in(now - refilled_at_), capacity);
@@ -76,6 +84,7 @@ Instant Pacer::next_send(Instant now, std::uint64_t bytes) {
 void Pacer::on_sent(Instant now, std::uint64_t bytes) {
     refill(now);
     waiting_until_ = kNever;
+    sent_at_ = now;
     //= 9002-7.7-2
     tokens_ = std::max(tokens_ - static_cast<double>(bytes), -static_cast<double>(quantum_));
 }

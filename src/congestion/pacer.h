@@ -1,8 +1,13 @@
 // Pacer: spreads a window over a round trip (RFC 9002 section 7.7). A token bucket of bytes.
 //
-// Bursts of one quantum are let through, because a train of datagrams costs one system call. A
-// timer that fires late must not cost throughput: for the time between the moment that next_send()
-// named and the moment of the call, up to `kTimerSlack`, the bucket fills beyond the quantum.
+// Bursts of one quantum are let through, because a train of datagrams costs one system call; on
+// slow paths that is two datagrams, since what comes in bursts finds the queue full that others
+// share with it. After a pause as long as they take, bursts of ten are let through as well: they
+// are what a request or its answer is made of.
+//
+// A timer that fires late must not cost throughput: for the time between the moment that
+// next_send() named and the moment of the call, up to `kTimerSlack`, the bucket fills beyond the
+// quantum.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +41,8 @@ public:
 private:
     void refill(Instant now);
     void update_quantum();
+    // What the bucket holds at most, for a sender that has paused for so long.
+    double capacity_after(Duration pause) const;
     double bytes_in(Duration time) const;
 
     std::uint32_t max_datagram_size_;
@@ -43,6 +50,7 @@ private:
     std::uint64_t quantum_ = 0;
     double tokens_ = 0;  // bytes; fractions matter when the bucket is asked often
     Instant refilled_at_{};
+    Instant sent_at_{};
     Instant waiting_until_ = kNever;  // the moment that next_send() named, while it is awaited
 };
 

@@ -110,16 +110,26 @@ TEST(SimBbr, KeepsADeepQueueShortWhereCubicFillsIt) {
     EXPECT_GT(cubic.mean_queue_ms, 2 * bbr.mean_queue_ms) << describe(cubic);
 }
 
+// Of several runs: where the losses fall makes a difference of a fifth.
+double mean_utilisation_with_loss(CongestionAlgorithm algorithm) {
+    constexpr std::uint64_t kRuns = 8;
+    double sum = 0;
+    for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+        sum += run_bulk({.seed = seed,
+                         .flows = {{algorithm}},
+                         .bits_per_second = 50'000'000,
+                         .round_trip = milliseconds(40),
+                         .loss = 0.01})
+                   .utilisation;
+    }
+    return sum / kRuns;
+}
+
 TEST(SimBbr, RandomLossOfOnePercentCostsLittle) {
-    BulkScenario scenario{.flows = {{CongestionAlgorithm::kBbr}},
-                          .bits_per_second = 50'000'000,
-                          .round_trip = milliseconds(40),
-                          .loss = 0.01};
-    const BulkResult bbr = run_bulk(scenario);
-    scenario.flows = {{CongestionAlgorithm::kCubic}};
-    const BulkResult cubic = run_bulk(scenario);
-    EXPECT_GT(bbr.utilisation, 0.7) << describe(bbr);
-    EXPECT_GT(bbr.utilisation, 2 * cubic.utilisation) << describe(cubic);
+    const double bbr = mean_utilisation_with_loss(CongestionAlgorithm::kBbr);
+    const double cubic = mean_utilisation_with_loss(CongestionAlgorithm::kCubic);
+    EXPECT_GT(bbr, 0.7);
+    EXPECT_GT(bbr, 2 * cubic) << "CUBIC: " << cubic;
 }
 
 TEST(SimBbr, LeavesCubicAShareAndKeepsOne) {
