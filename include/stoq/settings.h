@@ -47,6 +47,11 @@ struct Settings {
     Duration keep_alive_interval = Duration::zero();
     // The handshake fails when it is not complete by then.
     Duration handshake_timeout = std::chrono::seconds(10);
+    // Client, where post-quantum key exchange is preferred and not required: how long a ClientHello
+    // of two datagrams may stay without a ServerHello, and for three probe timeouts at least, until
+    // it is taken that the path drops the second one and the handshake begins anew with classical
+    // groups. Duration::max(): never.
+    Duration classical_retry_after = std::chrono::seconds(2);
     // Assumed before the first sample (RFC 9002 section 6.2.2).
     Duration initial_rtt = std::chrono::milliseconds(333);
     // How long an acknowledgement may wait (RFC 9000 section 18.2); below 2^14 milliseconds.

@@ -94,7 +94,7 @@ public:
     void on_stateless_reset(Instant now);
     // Client: several probes have brought no ServerHello, and nothing was begun that another
     // connection could not begin.
-    bool is_stalled_before_server_hello() const;
+    bool is_stalled_before_server_hello(Instant now) const;
     // Client: another connection takes its place.
     void abandon(Instant now) { vanish(CloseKind::kHandshakeTimeout, now); }
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.

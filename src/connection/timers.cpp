@@ -95,11 +95,14 @@ Reason Connection::reason_of_handshake_timeout() const {
     return no_server_hello && partly_heard ? Reason::kClientHelloCutShort : Reason::kNone;
 }
 
-bool Connection::is_stalled_before_server_hello() const {
+bool Connection::is_stalled_before_server_hello(Instant now) const {
     // Enough that loss alone is unlikely, and little enough that nobody gives up before: 7 s on a
-    // silent path, a few round trips where the server acknowledges half of a ClientHello.
+    // silent path, settings.classical_retry_after where the server acknowledges half of a
+    // ClientHello.
     constexpr std::uint64_t kProbes = 3;
+    const Instant begun = timers_.handshake - config_.settings.handshake_timeout;
     return config_.role == Role::kClient && close_.is_open() &&
+           now - begun >= config_.settings.classical_retry_after &&
            counters_.probe_timeouts >= kProbes && streams_.live_streams() == 0 &&
            !keyring_.has_receive_keys(EncryptionLevel::kHandshake);
 }

@@ -81,7 +81,7 @@ ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig
 void Endpoint::Implementation::retry_if_stalled(SlabHandle handle, Entry& entry) {
     connection::Connection& old = *entry.connection;
     if (old.is_established() && !entry.retry->used) return entry.retry.reset();
-    if (entry.retry->used || !old.is_stalled_before_server_hello()) return;
+    if (entry.retry->used || !old.is_stalled_before_server_hello(now_)) return;
     entry.retry->used = true;
     ClientConfig& config = entry.retry->config;
     // A token shows the server that two attempts belong together (RFC 9000 section 8.1.3).

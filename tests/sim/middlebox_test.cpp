@@ -106,6 +106,14 @@ TEST(SimMiddlebox, AListOfGroupsThatTheUserGaveIsNotReplaced) {
     EXPECT_EQ(path.world.client().closed()->kind, CloseKind::kHandshakeTimeout);
 }
 
+TEST(SimMiddlebox, WhoWaitsForTheSecondDatagramDoesNotBeginAnew) {
+    ClientConfig config = client_with(PostQuantum::kPrefer);
+    config.settings.classical_retry_after = Duration::max();
+    Filtered path(config);
+    ASSERT_TRUE(path.world.run([&] { return path.world.client().closed().has_value(); }));
+    EXPECT_EQ(path.world.client().closed()->kind, CloseKind::kHandshakeTimeout);
+}
+
 TEST(SimMiddlebox, ThereIsOneClassicalRetryAndNoMore) {
     World world(plain_scenario(8, 1000));
     int initials = 0;
