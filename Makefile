@@ -17,6 +17,9 @@ help:
 	@echo 'make congestion     congestion controllers in the simulator; writes docs/congestion/'
 	@echo 'make sim            SIM_RUNS random scenarios in the simulator (default 10000), every byte checked'
 	@echo 'make race           STOQ against other implementations (ROUNDS, SECONDS, PEERS, ROWS)'
+	@echo 'make interop        every case of the interoperability runner, with peers that others wrote (about'
+	@echo '                    an hour; INTEROP="--peers quic-go --cases handshake" chooses)'
+	@echo 'make interop-short  the same against itself, and short cases with two peers'
 	@echo 'make interop-smoke  transfers with peers that others wrote'
 	@echo 'make interop-falcon keys, signatures, certificates and handshakes of Falcon, with implementations of others'
 	@echo 'make build          the library, the program stoq and the examples'
@@ -91,16 +94,31 @@ race:
 	$(build) --target bench/race/all
 	bench/race/race $(BUILD)
 
+INTEROP ?=
+.PHONY: interop
+interop:
+	$(SETUP) interop ngtcp2
+	$(configure)
+	$(build) --target stoq_hq stoq_link
+	tests/interop/run $(BUILD) $(INTEROP)
+
+.PHONY: interop-short
+interop-short:
+	$(SETUP) interop
+	$(configure)
+	$(build) --target stoq_hq stoq_link
+	tests/interop/run $(BUILD) --short
+
 .PHONY: interop-smoke
 interop-smoke:
-	$(SETUP) interop
+	$(SETUP) smoke
 	$(configure)
 	$(build) --target stoq_hq bin/stoq
 	tests/interop/smoke $(BUILD)
 
 .PHONY: interop-falcon
 interop-falcon:
-	$(SETUP) interop
+	$(SETUP) smoke
 	$(configure)
 	$(build) --target stoq_falcon_module
 	tests/interop/falcon $(BUILD)

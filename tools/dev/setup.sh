@@ -5,7 +5,9 @@
 #   test     build, and GoogleTest and RapidCheck
 #   bench    build, and google-benchmark
 #   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer; valgrind
-#   interop  build, and Python's venv for the peers
+#   smoke    build, and Python's venv for peers
+#   interop  smoke, and what `make interop` needs: tshark, iperf3, nghttp3, and what the peers are
+#            built with that apt has
 #   race     bench, and what the peers of the race are built with that apt has
 #   ngtcp2   the peer ngtcp2, from the source package of a newer release (see tools/dev/peers)
 #   falcon-portable  build, and a second liboqs without code for AVX2 (-DSTOQ_FALCON_PORTABLE=ON)
@@ -71,11 +73,13 @@ packages_of() {
         bench) packages_of build; echo libbenchmark-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
             libclang-rt-19-dev llvm-19 universal-ctags python3 valgrind ;;
-        interop) packages_of build; echo python3 python3-venv ;;
+        smoke) packages_of build; echo python3 python3-venv ;;
+        interop) packages_of smoke; echo tshark iperf3 iproute2 libnghttp3-dev \
+            perl libclang-dev libnuma-dev ;;
         race) packages_of bench; echo python3 perl libclang-dev libnuma-dev ;;
         ngtcp2 | falcon-portable) packages_of build ;;
         bare) echo debootstrap git ca-certificates ;;
-        *) die "no such group: $1 (build, test, bench, checks, interop, race, ngtcp2, falcon-portable, bare)" ;;
+        *) die "no such group: $1 (build, test, bench, checks, smoke, interop, race, ngtcp2, falcon-portable, bare)" ;;
     esac
 }
 

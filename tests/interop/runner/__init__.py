@@ -1,0 +1,1 @@
+"""Runs the cases of the QUIC interoperability runner on this machine, without containers."""

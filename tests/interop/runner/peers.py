@@ -1,0 +1,45 @@
+"""The implementations: how each is built and started.
+
+Every one obeys the runner's contract: ROLE, TESTCASE, REQUESTS, SSLKEYLOGFILE and QLOGDIR, exit
+code 127 for what it lacks, with a last line `unsupported: REASON`. WWW, DOWNLOADS and CERTS name
+the directories that are mounts in the runner's containers; a server listens on [::]:443.
+"""
+
+import pathlib
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parents[1]
+BUILDER = HERE.parents[1] / "tools/dev/peers"
+
+# What our side is called with: the post-quantum policy.
+POLICIES = {"pq": "--pq prefer", "classical": "--pq off"}
+
+
+# What a peer cannot do in a case in which its TESTCASE does not tell it so, by peer and role.
+LACKS = {
+    ("quic-go", "client", "connectionmigration"):
+        "quic-go's clients do not follow a preferred address",
+}
+
+
+class Missing(Exception):
+    """This machine lacks something that a peer needs."""
+
+
+def names():
+    return ["stoq"] + sorted(path.name for path in (HERE / "peers").iterdir() if path.is_dir())
+
+
+def command_of(name, build):
+    if name == "stoq":
+        return [str(build / "bin/stoq_hq"), "endpoint"]
+    directory = HERE / "peers" / name
+    done = subprocess.run([str(BUILDER), "build", name, str(directory)], stdout=subprocess.PIPE,
+                          text=True)
+    if done.returncode == 77:
+        raise Missing("this machine lacks what it is built with")
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} could not be built")
+    program = done.stdout.strip().splitlines()[-1]
+    script = directory / "hq.py"
+    return [program, str(script), "endpoint"] if script.exists() else [program, "endpoint"]
