@@ -19,7 +19,13 @@ POLICIES = {"pq": "--pq prefer", "classical": "--pq off"}
 LACKS = {
     ("quic-go", "client", "connectionmigration"):
         "quic-go's clients do not follow a preferred address",
+    ("quinn", "client", "connectionmigration"):
+        "quinn's clients do not follow a preferred address",
 }
+
+
+# What other directories of peers/ are for.
+NOT_PEERS = {"rust", "falcon-rust"}
 
 
 class Missing(Exception):
@@ -27,7 +33,10 @@ class Missing(Exception):
 
 
 def names():
-    return ["stoq"] + sorted(path.name for path in (HERE / "peers").iterdir() if path.is_dir())
+    """STOQ, and the peers that have a driver for QUIC."""
+    found = (path.parent.name for kind in ("hq.py", "go.mod", "Cargo.toml", "CMakeLists.txt")
+             for path in (HERE / "peers").glob(f"*/{kind}"))
+    return ["stoq", *sorted(set(found) - NOT_PEERS)]
 
 
 def command_of(name, build):
