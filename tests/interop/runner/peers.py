@@ -21,6 +21,8 @@ LACKS = {
         "quic-go's clients do not follow a preferred address",
     ("quinn", "client", "connectionmigration"):
         "quinn's clients do not follow a preferred address",
+    ("s2n-quic", "client", "connectionmigration"):
+        "s2n-quic's clients do not follow a preferred address",
 }
 
 

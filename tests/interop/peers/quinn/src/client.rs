@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use interop_driver::{fail, Options, Url, PATIENCE, TICKET_PATIENCE, UPDATE_KEYS_AFTER};
+use interop_driver::{fail, good, Options, Url, PATIENCE, TICKET_PATIENCE, UPDATE_KEYS_AFTER};
 use quinn::{ClientConfig, Connection, Endpoint, VarInt};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
@@ -12,10 +12,8 @@ use tokio::time::timeout;
 use crate::{http3, tls, transport};
 
 async fn fetch(options: Rc<Options>, connection: Connection, url: Url) {
-    let (mut send, mut receive) = connection.open_bi().await.unwrap_or_else(|it| fail(&it.to_string()));
-    if let Err(problem) = send.write_all(url.request().as_bytes()).await {
-        fail(&problem.to_string());
-    }
+    let (mut send, mut receive) = good(connection.open_bi().await);
+    good(send.write_all(url.request().as_bytes()).await);
     let _ = send.finish();
     let mut content = Vec::new();
     let mut update_keys = options.is("keyupdate");
@@ -46,14 +44,14 @@ async fn fetch_all(options: &Rc<Options>, connection: &Connection, urls: Vec<Url
 }
 
 async fn connect(endpoint: &Endpoint, remote: SocketAddr, name: &str, early: bool) -> Connection {
-    let connecting = endpoint.connect(remote, name).unwrap_or_else(|it| fail(&it.to_string()));
+    let connecting = good(endpoint.connect(remote, name));
     if early {
         return match connecting.into_0rtt() {
             Ok((connection, _)) => connection,
             Err(_) => fail("there is no ticket for 0-RTT"),
         };
     }
-    connecting.await.unwrap_or_else(|it| fail(&it.to_string()))
+    good(connecting.await)
 }
 
 async fn run_rounds(options: Rc<Options>, endpoint: Endpoint, tickets: Arc<tls::Tickets>) {
@@ -80,7 +78,7 @@ pub async fn run(options: Options) {
         SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
         SocketAddr::V6(_) => ([0u16; 8], 0).into(),
     };
-    let mut endpoint = Endpoint::client(local).unwrap_or_else(|it| fail(&it.to_string()));
+    let mut endpoint = good(Endpoint::client(local));
     let tickets = tls::Tickets::new();
     let mut config = ClientConfig::new(Arc::new(tls::client(&options, tickets.clone())));
     config.transport_config(transport(&options));

@@ -7,7 +7,7 @@ use h3::client::SendRequest;
 use h3::server::RequestResolver;
 use h3_quinn::OpenStreams;
 use http::{Request, Response, StatusCode};
-use interop_driver::{fail, Options, Url};
+use interop_driver::{fail, good, Options, Url};
 use quinn::{Connecting, Connection};
 use tokio::task::{spawn_local, JoinSet};
 
@@ -40,14 +40,14 @@ pub async fn serve(options: Rc<Options>, connecting: Connecting) {
 
 async fn get(options: Rc<Options>, mut sender: SendRequest<OpenStreams, Bytes>, url: Url) {
     let request = Request::get(url.text()).body(()).expect("a request");
-    let mut stream = sender.send_request(request).await.unwrap_or_else(|it| fail(&it.to_string()));
+    let mut stream = good(sender.send_request(request).await);
     let _ = stream.finish().await;
-    let response = stream.recv_response().await.unwrap_or_else(|it| fail(&it.to_string()));
+    let response = good(stream.recv_response().await);
     if response.status() != StatusCode::OK {
         fail(&format!("{}: {}", url.path, response.status()));
     }
     let mut content = Vec::new();
-    while let Some(mut bytes) = stream.recv_data().await.unwrap_or_else(|it| fail(&it.to_string())) {
+    while let Some(mut bytes) = good(stream.recv_data().await) {
         content.extend_from_slice(&bytes.copy_to_bytes(bytes.remaining()));
     }
     options.save(&url, &content);
@@ -55,7 +55,7 @@ async fn get(options: Rc<Options>, mut sender: SendRequest<OpenStreams, Bytes>, 
 
 pub async fn fetch(options: &Rc<Options>, connection: Connection, urls: Vec<Url>) {
     let quic = h3_quinn::Connection::new(connection);
-    let (mut driver, sender) = h3::client::new(quic).await.unwrap_or_else(|it| fail(&it.to_string()));
+    let (mut driver, sender) = good(h3::client::new(quic).await);
     let driving = spawn_local(async move { std::future::poll_fn(|context| driver.poll_close(context)).await });
     let mut fetches = JoinSet::new();
     for url in urls {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use interop_driver::{fail, Options, LONGEST_REQUEST, UNKNOWN_FILE};
+use interop_driver::{good, Options, LONGEST_REQUEST, UNKNOWN_FILE};
 use quinn::{Endpoint, Incoming, RecvStream, SendStream, ServerConfig, VarInt};
 use tokio::task::{spawn_local, LocalSet};
 
@@ -42,7 +42,7 @@ async fn serve(options: Rc<Options>, incoming: Incoming) {
 pub async fn run(options: Options) {
     let mut config = ServerConfig::with_crypto(Arc::new(tls::server(&options)));
     config.transport_config(transport(&options));
-    let endpoint = Endpoint::server(config, options.listen).unwrap_or_else(|it| fail(&it.to_string()));
+    let endpoint = good(Endpoint::server(config, options.listen));
     println!("ready: {}", options.listen);
     let options = Rc::new(options);
     let serving = async {

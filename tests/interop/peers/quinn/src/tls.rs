@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interop_driver::{fail, Options};
+use interop_driver::{fail, good, Options};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue};
 use rustls::client::Tls13ClientSessionValue;
@@ -41,13 +41,12 @@ fn certificates(path: &std::path::Path) -> Vec<CertificateDer<'static>> {
 }
 
 pub fn server(options: &Options) -> QuicServerConfig {
-    let key = PrivateKeyDer::from_pem_file(&options.key).unwrap_or_else(|it| fail(&it.to_string()));
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider(options))
+    let key = good(PrivateKeyDer::from_pem_file(&options.key));
+    let builder = rustls::ServerConfig::builder_with_provider(provider(options))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("TLS 1.3")
-        .with_no_client_auth()
-        .with_single_cert(certificates(&options.certificate), key)
-        .unwrap_or_else(|it| fail(&it.to_string()));
+        .with_no_client_auth();
+    let mut tls = good(builder.with_single_cert(certificates(&options.certificate), key));
     tls.alpn_protocols = vec![alpn(options)];
     tls.max_early_data_size = u32::MAX;
     tls.key_log = Arc::new(KeyLogFile::new());
@@ -93,7 +92,7 @@ impl ServerCertVerifier for AnyChain {
 pub fn client(options: &Options, tickets: Arc<Tickets>) -> QuicClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in certificates(&options.ca) {
-        roots.add(certificate).unwrap_or_else(|it| fail(&it.to_string()));
+        good(roots.add(certificate));
     }
     let mut tls = rustls::ClientConfig::builder_with_provider(provider(options))
         .with_protocol_versions(&[&rustls::version::TLS13])

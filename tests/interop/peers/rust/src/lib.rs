@@ -1,6 +1,7 @@
 //! What the drivers in Rust have in common: the runner's contract (tests/interop/README.md).
 
 use std::env;
+use std::fmt::Display;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -117,6 +118,11 @@ impl Options {
 pub fn fail(text: &str) -> ! {
     eprintln!("{text}");
     exit(1)
+}
+
+/// What went well, or the end.
+pub fn good<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|problem| fail(&problem.to_string()))
 }
 
 fn unsupported(reason: &str) -> ! {
