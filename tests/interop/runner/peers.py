@@ -19,6 +19,8 @@ POLICIES = {"pq": "--pq prefer", "classical": "--pq off"}
 LACKS = {
     ("quic-go", "client", "connectionmigration"):
         "quic-go's clients do not follow a preferred address",
+    ("msquic", "client", "connectionmigration"):
+        "msquic's clients do not follow a preferred address",
     ("quiche", "client", "connectionmigration"):
         "quiche's clients do not follow a preferred address",
     ("quinn", "client", "connectionmigration"):

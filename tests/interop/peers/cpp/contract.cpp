@@ -1,7 +1,7 @@
 #include "contract.h"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -33,7 +33,8 @@ Url parse_url(std::string_view text) {
     const std::size_t slash = std::min(text.find('/'), text.size());
     const std::string_view authority = text.substr(0, slash);
     const std::size_t colon = authority.rfind(':');
-    Url url{.host = std::string(authority.substr(0, colon)), .path = std::string(text.substr(slash))};
+    Url url{.host = std::string(authority.substr(0, colon)),
+            .path = std::string(text.substr(slash))};
     if (colon != std::string_view::npos)
         url.port = static_cast<std::uint16_t>(std::stoi(std::string(authority.substr(colon + 1))));
     return url;
@@ -89,7 +90,8 @@ Options options_from_environment(std::span<const Lack> lacks) {
         refuse("no case '" + options.testcase + "' as " + role);
     }
     for (const Lack& lack : lacks) {
-        if (lack.testcase == options.testcase && lack.role == role) refuse(std::string(lack.reason));
+        if (lack.testcase == options.testcase && lack.role == role)
+            refuse(std::string(lack.reason));
     }
     const std::string certificates = environment("CERTS", "/certs");
     options.certificate = certificates + "/cert.pem";

@@ -53,8 +53,8 @@ struct Options {
 
 [[noreturn]] void fail(const std::string& text);
 
-// As the runner calls it; what its containers mount is at WWW, DOWNLOADS and CERTS. Exits for what is
-// not supported.
+// As the runner calls it; what its containers mount is at WWW, DOWNLOADS and CERTS. Exits for what
+// is not supported.
 Options options_from_environment(std::span<const Lack> lacks);
 
 }  // namespace interop

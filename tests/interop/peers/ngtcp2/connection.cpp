@@ -1,9 +1,9 @@
 #include "connection.h"
 
-#include <openssl/rand.h>
-
 #include <array>
 #include <cstring>
+
+#include <openssl/rand.h>
 
 namespace interop {
 namespace {
@@ -64,8 +64,8 @@ ngtcp2_transport_params parameters_of(const Accepted* accepted) {
 }  // namespace
 
 ngtcp2_tstamp timestamp() {
-    return static_cast<ngtcp2_tstamp>(
-        std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+    return static_cast<ngtcp2_tstamp>(std::chrono::steady_clock::now().time_since_epoch() /
+                                      std::chrono::nanoseconds(1));
 }
 
 ngtcp2_cid random_id() {

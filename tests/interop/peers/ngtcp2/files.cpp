@@ -12,8 +12,7 @@ void Files::request(std::int64_t stream) {
 void Files::receive(std::int64_t stream, std::string_view bytes, bool end) {
     received_ += bytes.size();
     Transfer& transfer = transfers_[stream];
-    if (!options_.is_server || transfer.content.size() < kLongestRequest)
-        transfer.content += bytes;
+    if (!options_.is_server || transfer.content.size() < kLongestRequest) transfer.content += bytes;
     if (!end) return;
     if (options_.is_server) {
         // No file: an end without bytes, which whoever compares files notices.

@@ -1,7 +1,6 @@
 // A hq-interop client and server on ngtcp2, for tests/interop/run. One thread.
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <openssl/rand.h>
 #include <poll.h>
 
 #include <array>
@@ -9,6 +8,8 @@
 #include <cstring>
 #include <memory>
 #include <unordered_map>
+
+#include <openssl/rand.h>
 
 #include "connection.h"
 
@@ -188,9 +189,9 @@ private:
             token.data(), secret_.data(), secret_.size(), first.version, from.addr, from.addrlen,
             &id, &first.dcid, timestamp());
         std::array<std::uint8_t, kLargestDatagram> out{};
-        const auto length = ngtcp2_crypto_write_retry(
-            out.data(), out.size(), first.version, &first.scid, &id, &first.dcid, token.data(),
-            static_cast<std::size_t>(token_length));
+        const auto length = ngtcp2_crypto_write_retry(out.data(), out.size(), first.version,
+                                                      &first.scid, &id, &first.dcid, token.data(),
+                                                      static_cast<std::size_t>(token_length));
         if (length > 0)
             socket.send({out.data(), static_cast<std::size_t>(length)}, datagram.from, 0);
         return false;

@@ -43,7 +43,8 @@ TlsContext::TlsContext(const Options& options)
         must(SSL_CTX_use_PrivateKey_file(context_, options.key.c_str(), SSL_FILETYPE_PEM) == 1,
              "key");
         SSL_CTX_set_alpn_select_cb(context_, select_alpn, nullptr);
-        if (options.is("zerortt")) must(SSL_CTX_set_max_early_data(context_, UINT32_MAX) == 1, "0-RTT");
+        if (options.is("zerortt"))
+            must(SSL_CTX_set_max_early_data(context_, UINT32_MAX) == 1, "0-RTT");
         return;
     }
     if (options.is("chacha20")) {

@@ -1,9 +1,9 @@
 // What ngtcp2 needs of OpenSSL.
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <string>
+
+#include <openssl/ssl.h>
 
 #include "contract.h"
 
@@ -16,7 +16,8 @@ public:
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;
 
-    // `host` is what a client's server has to show a certificate for; an earlier session is resumed.
+    // `host` is what a client's server has to show a certificate for; an earlier session is
+    // resumed.
     SSL* make(const std::string& host) const;
     bool has_ticket() const { return session_ != nullptr; }
 
