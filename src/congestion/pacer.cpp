@@ -10,7 +10,7 @@ namespace {
 // A receiver acknowledges two at a time, and thereby asks for the next two.
 constexpr std::uint64_t kLeastBurstDatagrams = 2;
 //= 9002-7.7-3
-constexpr std::uint64_t kDatagramsAfterPause = 10;
+constexpr std::uint64_t kDatagramsWhenIdle = 10;
 // What one system call takes; a path that fills it within half a millisecond can absorb it.
 //= 9002-7.7-4
 constexpr std::uint64_t kGreatestBurstDatagrams = 44;
@@ -20,7 +20,7 @@ constexpr double kBurstSeconds = 0.0005;
 
 Pacer::Pacer(std::uint32_t max_datagram_size) : max_datagram_size_(max_datagram_size) {
     update_quantum();
-    tokens_ = capacity_after(Duration::max());
+    on_idle();
 }
 
 void Pacer::update_quantum() {
@@ -41,10 +41,8 @@ void Pacer::on_datagram_size_changed(std::uint32_t max_datagram_size) {
     update_quantum();
 }
 
-double Pacer::capacity_after(Duration pause) const {
-    const auto least = static_cast<double>(quantum_);
-    const auto most = static_cast<double>(kDatagramsAfterPause * max_datagram_size_);
-    return std::clamp(bytes_in(pause), least, std::max(least, most));
+void Pacer::on_idle() {
+    tokens_ = std::max(tokens_, static_cast<double>(kDatagramsWhenIdle * max_datagram_size_));
 }
 
 double Pacer::bytes_in(Duration time) const {
@@ -53,12 +51,14 @@ double Pacer::bytes_in(Duration time) const {
 
 void Pacer::refill(Instant now) {
     if (rate_ == 0) {
-        tokens_ = static_cast<double>(kDatagramsAfterPause * max_datagram_size_);
+        on_idle();
     } else if (now > refilled_at_) {
-        double capacity = capacity_after(now - sent_at_);
+        auto capacity = static_cast<double>(quantum_);
         const Duration late = now > waiting_until_ ? now - waiting_until_ : Duration::zero();
         capacity += bytes_in(std::min(late, kTimerSlack));
-        tokens_ = std::min(tokens_ + bytes_in(now - refilled_at_), capacity);
+        // What is left of an idle start stays until it is used.
+        const double refilled = std::min(tokens_ + bytes_in(now - refilled_at_), capacity);
+        tokens_ = std::max(tokens_, refilled);
     }
     refilled_at_ = std::max(refilled_at_, now);
 }
@@ -84,7 +84,6 @@ Instant Pacer::next_send(Instant now, std::uint64_t bytes) {
 void Pacer::on_sent(Instant now, std::uint64_t bytes) {
     refill(now);
     waiting_until_ = kNever;
-    sent_at_ = now;
     //= 9002-7.7-2
     tokens_ = std::max(tokens_ - static_cast<double>(bytes), -static_cast<double>(quantum_));
 }

@@ -2,8 +2,8 @@
 //
 // Bursts of one quantum are let through, because a train of datagrams costs one system call; on
 // slow paths that is two datagrams, since what comes in bursts finds the queue full that others
-// share with it. After a pause as long as they take, bursts of ten are let through as well: they
-// are what a request or its answer is made of.
+// share with it. When nothing is in flight bursts of ten are let through as well: they are what a
+// request or its answer is made of.
 //
 // A timer that fires late must not cost throughput: for the time between the moment that
 // next_send() named and the moment of the call, up to `kTimerSlack`, the bucket fills beyond the
@@ -26,6 +26,8 @@ public:
     void set_rate(Instant now, std::uint64_t bytes_per_second);
     void on_datagram_size_changed(std::uint32_t max_datagram_size);
 
+    // Nothing is in flight.
+    void on_idle();
     // Bytes that may leave now. Ask once per train, and fill datagrams until it is used up.
     std::uint64_t budget(Instant now);
     bool can_send(Instant now, std::uint64_t bytes) { return budget(now) >= bytes; }
@@ -41,8 +43,6 @@ public:
 private:
     void refill(Instant now);
     void update_quantum();
-    // What the bucket holds at most, for a sender that has paused for so long.
-    double capacity_after(Duration pause) const;
     double bytes_in(Duration time) const;
 
     std::uint32_t max_datagram_size_;
@@ -50,7 +50,6 @@ private:
     std::uint64_t quantum_ = 0;
     double tokens_ = 0;  // bytes; fractions matter when the bucket is asked often
     Instant refilled_at_{};
-    Instant sent_at_{};
     Instant waiting_until_ = kNever;  // the moment that next_send() named, while it is awaited
 };
 

@@ -61,6 +61,7 @@ Connection::SendBudget Connection::send_budget(Instant now) {
     budget.data = window > in_flight ? window - in_flight : 0;
     timers_.pace = kNever;
     if (budget.data == 0 || !config_.settings.pacing) return budget;
+    if (in_flight == 0) pacer_.on_idle();
     const std::uint64_t paced = pacer_.budget(now);
     // Whoever asks all the time would get a datagram at a time: wait until a train may leave, or
     // about all that there is.
