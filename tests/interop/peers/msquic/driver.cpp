@@ -60,7 +60,7 @@ class Driver;
 struct Stream {
     Driver* driver = nullptr;
     HQUIC handle = nullptr;
-    Url url{};               // client
+    Url url{};  // client
     std::string incoming{};
     std::string outgoing{};  // stays until the stream is closed
     QUIC_BUFFER buffer{};
@@ -144,19 +144,19 @@ private:
         static constexpr std::array kAcceptable{kVersion2, kVersion1};
         // A client begins with the first one that it offers.
         static constexpr std::array kOffered{kVersion1, kVersion2};
-        const QUIC_VERSION_SETTINGS versions{
-            .AcceptableVersions = kAcceptable.data(),
-            .OfferedVersions = kOffered.data(),
-            .FullyDeployedVersions = kOffered.data(),
-            .AcceptableVersionsLength = kAcceptable.size(),
-            .OfferedVersionsLength = kOffered.size(),
-            .FullyDeployedVersionsLength = kOffered.size()};
+        const QUIC_VERSION_SETTINGS versions{.AcceptableVersions = kAcceptable.data(),
+                                             .OfferedVersions = kOffered.data(),
+                                             .FullyDeployedVersions = kOffered.data(),
+                                             .AcceptableVersionsLength = kAcceptable.size(),
+                                             .OfferedVersionsLength = kOffered.size(),
+                                             .FullyDeployedVersionsLength = kOffered.size()};
         must(api_->SetParam(configuration_, QUIC_PARAM_CONFIGURATION_VERSION_SETTINGS,
                             sizeof versions, &versions),
              "versions");
         // A server chooses by what all of the library has.
-        must(api_->SetParam(nullptr, QUIC_PARAM_GLOBAL_VERSION_SETTINGS, sizeof versions, &versions),
-             "versions");
+        must(
+            api_->SetParam(nullptr, QUIC_PARAM_GLOBAL_VERSION_SETTINGS, sizeof versions, &versions),
+            "versions");
     }
 
     void load_credentials() {
@@ -187,8 +187,8 @@ private:
                                   &connection->handle),
              "ConnectionOpen");
         log_secrets(*connection);
-        // Clients with a socket of their own have no connection IDs, and nobody who reads the capture
-        // could follow a change of their port.
+        // Clients with a socket of their own have no connection IDs, and nobody who reads the
+        // capture could follow a change of their port.
         std::uint8_t shared = 1;
         must(api_->SetParam(connection->handle, QUIC_PARAM_CONN_SHARE_UDP_BINDING, sizeof shared,
                             &shared),
@@ -377,7 +377,8 @@ private:
         std::ofstream file(path, std::ios::app);
         const std::string random = hex(it.ClientRandom, sizeof it.ClientRandom);
         const auto write = [&](bool is_set, const char* label, const std::uint8_t* secret) {
-            if (is_set) file << label << ' ' << random << ' ' << hex(secret, it.SecretLength) << '\n';
+            if (is_set)
+                file << label << ' ' << random << ' ' << hex(secret, it.SecretLength) << '\n';
         };
         write(it.IsSet.ClientEarlyTrafficSecret, "CLIENT_EARLY_TRAFFIC_SECRET",
               it.ClientEarlyTrafficSecret);
