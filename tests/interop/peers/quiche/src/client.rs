@@ -56,7 +56,9 @@ fn run_round(
         link.flush(&mut connection);
         let wait = connection.timeout().map(|it| if wants_ticket { it.min(Duration::from_secs(1)) } else { it });
         match link.receive(&mut buffer, wait) {
-            Some((length, from)) => link.deliver(&mut connection, &mut buffer[..length], from),
+            Some((length, from)) => {
+                link.deliver(&mut connection, &mut buffer[..length], from);
+            }
             None if connection.timeout().is_some_and(|it| it.is_zero()) => connection.on_timeout(),
             None => {}
         }

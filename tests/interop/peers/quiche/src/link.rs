@@ -50,9 +50,9 @@ impl Link {
         }
     }
 
-    pub fn deliver(&self, connection: &mut Connection, datagram: &mut [u8], from: SocketAddr) {
-        // What is wrong with it shows in the connection's state.
-        let _ = connection.recv(datagram, RecvInfo { from, to: self.local });
+    /// What is wrong with a datagram shows in the connection's state, too.
+    pub fn deliver(&self, connection: &mut Connection, datagram: &mut [u8], from: SocketAddr) -> bool {
+        connection.recv(datagram, RecvInfo { from, to: self.local }).is_ok()
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use interop_driver::{good, Options};
-use quiche::{Connection, ConnectionId, Header, Type};
+use quiche::{Connection, ConnectionId, Header, PathEvent, Type};
 
 use crate::application::{Application, HqServer};
 use crate::http3;
@@ -51,6 +51,12 @@ impl Server {
         let Some(index) = known.or_else(|| self.accept(&header, from)) else { return };
         let Some(session) = self.sessions[index].as_mut() else { return };
         self.link.deliver(&mut session.connection, datagram, from);
+        // Made of a packet that was damaged on the way: its IDs may be, too.
+        if known.is_none() && session.connection.stats().recv == 0 {
+            self.sessions[index] = None;
+            self.by_id.retain(|_, at| *at != index);
+            return;
+        }
         session.turn(&self.link);
         self.give_ids(index);
     }
@@ -97,7 +103,7 @@ impl Server {
         Some(index)
     }
 
-    /// IDs for a peer that moves.
+    /// IDs for a peer that moves, and a look at where it has gone.
     fn give_ids(&mut self, index: usize) {
         let Some(session) = self.sessions[index].as_mut() else { return };
         while let Some(retired) = session.connection.retired_scid_next() {
@@ -105,6 +111,12 @@ impl Server {
         }
         if !session.connection.is_established() {
             return;
+        }
+        while let Some(event) = session.connection.path_event_next() {
+            if let PathEvent::New(local, peer) = event {
+                // Refused when the library does so by itself.
+                let _ = session.connection.probe_path(local, peer);
+            }
         }
         while session.connection.scids_left() > 0 {
             let id = link::random_id();
