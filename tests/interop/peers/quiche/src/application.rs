@@ -92,33 +92,34 @@ pub struct HqClient {
     waiting: Vec<Url>,
     transfers: HashMap<u64, (Url, Vec<u8>)>,
     next_stream: u64,
+    /// Of the request on that stream.
+    unsent: Vec<u8>,
 }
 
 impl HqClient {
     pub fn new(options: Rc<Options>, urls: Vec<Url>) -> HqClient {
-        HqClient { options, waiting: urls, transfers: HashMap::new(), next_stream: 0 }
+        HqClient { options, waiting: urls, transfers: HashMap::new(), next_stream: 0, unsent: Vec::new() }
     }
 
     fn request(&mut self, connection: &mut Connection) {
-        while let Some(url) = self.waiting.last() {
-            let request = url.request();
-            if connection.peer_streams_left_bidi() == 0 {
+        loop {
+            if self.unsent.is_empty() {
+                if connection.peer_streams_left_bidi() == 0 {
+                    return;
+                }
+                let Some(url) = self.waiting.pop() else { return };
+                self.unsent = url.request().into_bytes();
+                self.transfers.insert(self.next_stream, (url, Vec::new()));
+            }
+            // The window takes a part, or nothing: the stream may count as opened all the same.
+            match connection.stream_send(self.next_stream, &self.unsent, true) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(Error::Done) => {}
+                Err(problem) => fail(&problem.to_string()),
+            }
+            if !self.unsent.is_empty() {
                 return;
             }
-            // All of it or nothing.
-            match connection.stream_writable(self.next_stream, request.len()) {
-                Ok(true) | Err(Error::InvalidStreamState(_)) => {}
-                Ok(false) => return,
-                Err(problem) => fail(&problem.to_string()),
-            }
-            match connection.stream_send(self.next_stream, request.as_bytes(), true) {
-                Ok(sent) if sent == request.len() => {}
-                Ok(_) => fail("a request was cut"),
-                Err(Error::Done | Error::StreamLimit) => return,
-                Err(problem) => fail(&problem.to_string()),
-            }
-            let url = self.waiting.pop().expect("the last one");
-            self.transfers.insert(self.next_stream, (url, Vec::new()));
             self.next_stream += 4;
         }
     }
