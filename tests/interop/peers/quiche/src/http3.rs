@@ -17,8 +17,30 @@ fn start(connection: &mut Connection) -> h3::Connection {
 }
 
 struct Answer {
+    /// Until the response has begun.
+    status: Option<&'static [u8]>,
     content: Vec<u8>,
     sent: usize,
+}
+
+impl Answer {
+    /// Sends what the window takes; `Done` and `StreamBlocked` mean that there is more.
+    fn send(
+        &mut self,
+        http: &mut h3::Connection,
+        connection: &mut Connection,
+        stream: u64,
+    ) -> Result<(), h3::Error> {
+        if let Some(status) = self.status {
+            let headers = [Header::new(b":status", status)];
+            http.send_response(connection, stream, &headers, self.content.is_empty())?;
+            self.status = None;
+        }
+        while self.sent < self.content.len() {
+            self.sent += http.send_body(connection, stream, &self.content[self.sent..], true)?;
+        }
+        Ok(())
+    }
 }
 
 pub struct Server {
@@ -45,20 +67,12 @@ impl Application for Server {
             let Event::Headers { list, .. } = event else { continue };
             let content = self.options.file(&Server::path_of(&list));
             let status: &[u8] = if content.is_some() { b"200" } else { b"404" };
-            let headers = [Header::new(b":status", status)];
-            if http.send_response(connection, stream, &headers, content.is_none()).is_ok() {
-                if let Some(content) = content {
-                    self.answers.insert(stream, Answer { content, sent: 0 });
-                }
-            }
+            let content = content.unwrap_or_default();
+            self.answers.insert(stream, Answer { status: Some(status), content, sent: 0 });
         }
         self.answers.retain(|stream, answer| {
-            match http.send_body(connection, *stream, &answer.content[answer.sent..], true) {
-                Ok(sent) => answer.sent += sent,
-                Err(h3::Error::Done) => {}
-                Err(_) => return false,
-            }
-            answer.sent < answer.content.len()
+            let sent = answer.send(http, connection, *stream);
+            matches!(sent, Err(h3::Error::Done | h3::Error::StreamBlocked))
         });
     }
 }
