@@ -220,6 +220,7 @@ Connection::~Connection() {
 bool Connection::check(int error) {
     if (error == 0) return true;
     if (error == NGTCP2_ERR_DRAINING) return false;
+    needs_token_ = error == NGTCP2_ERR_RETRY;
     why_ = error == NGTCP2_ERR_CRYPTO
                ? "TLS alert " + std::to_string(ngtcp2_conn_get_tls_alert2(conn_))
                : ngtcp2_strerror(error);

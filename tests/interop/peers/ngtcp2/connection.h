@@ -56,6 +56,9 @@ public:
     bool on_time();
     bool transmit();
     void close();
+    // Server: the beginning of the ClientHello is missing, and only a proved address is worth to
+    // wait for it.
+    bool needs_token() const { return needs_token_; }
 
     // Client: what the next connection to this server can send before its handshake.
     std::vector<std::uint8_t> early_parameters() const;
@@ -89,6 +92,7 @@ private:
     std::string why_;
     bool may_open_ = false;
     bool confirmed_ = false;
+    bool needs_token_ = false;
     bool keys_updated_ = false;
 };
 

@@ -143,7 +143,13 @@ private:
         Connection* const connection =
             found != by_id_.end() ? found->second : accept(datagram, socket);
         if (connection == nullptr || connection->receive(datagram, socket.local())) return;
+        const bool needs_token = connection->needs_token();
         (void)forget(connections_.find(connection));
+        ngtcp2_pkt_hd first{};
+        if (needs_token &&
+            ngtcp2_accept(&first, datagram.bytes.data(), datagram.bytes.size()) == 0) {
+            ask_for_token(first, datagram, socket);
+        }
     }
 
     void negotiate(const ngtcp2_version_cid& ids, const Received& datagram, Socket& socket) {
@@ -159,7 +165,11 @@ private:
         Accepted accepted;
         if (ngtcp2_accept(&accepted.first, datagram.bytes.data(), datagram.bytes.size()) != 0)
             return nullptr;
-        if (options_.is("retry") && !check_token(accepted, datagram, socket)) return nullptr;
+        if (accepted.first.tokenlen == 0 && options_.is("retry")) {
+            ask_for_token(accepted.first, datagram, socket);
+            return nullptr;
+        }
+        if (accepted.first.tokenlen != 0 && !check_token(accepted, datagram)) return nullptr;
         if (options_.is("connectionmigration")) accepted.preferred = preferred_address();
         auto made = std::make_unique<Connection>(*this, options_, tls_.make({}), std::vector<Url>{},
                                                  socket.local(), datagram.from, &accepted);
@@ -168,33 +178,35 @@ private:
         return connection;
     }
 
-    // Asks for a token where there is none.
-    bool check_token(Accepted& accepted, const Received& datagram, Socket& socket) {
+    // All tokens are those of Retry packets. The links lose many: one may come late.
+    bool check_token(Accepted& accepted, const Received& datagram) {
         const ngtcp2_pkt_hd& first = accepted.first;
         const ngtcp2_addr from = address_of(datagram.from);
-        if (first.tokenlen != 0) {
-            ngtcp2_cid original{};
-            if (ngtcp2_crypto_verify_retry_token(&original, first.token, first.tokenlen,
-                                                 secret_.data(), secret_.size(), first.version,
-                                                 from.addr, from.addrlen, &first.dcid,
-                                                 10 * NGTCP2_SECONDS, timestamp()) != 0) {
-                return false;
-            }
-            accepted.original_id = original;
-            return true;
+        ngtcp2_cid original{};
+        if (ngtcp2_crypto_verify_retry_token(&original, first.token, first.tokenlen, secret_.data(),
+                                             secret_.size(), first.version, from.addr, from.addrlen,
+                                             &first.dcid, kPatience.count() * NGTCP2_SECONDS,
+                                             timestamp()) != 0) {
+            return false;
         }
+        accepted.original_id = original;
+        return true;
+    }
+
+    void ask_for_token(const ngtcp2_pkt_hd& first, const Received& datagram, Socket& socket) {
+        const ngtcp2_addr from = address_of(datagram.from);
         std::array<std::uint8_t, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN> token{};
         const ngtcp2_cid id = random_id();
         const auto token_length = ngtcp2_crypto_generate_retry_token(
             token.data(), secret_.data(), secret_.size(), first.version, from.addr, from.addrlen,
             &id, &first.dcid, timestamp());
+        if (token_length < 0) return;
         std::array<std::uint8_t, kLargestDatagram> out{};
         const auto length = ngtcp2_crypto_write_retry(out.data(), out.size(), first.version,
                                                       &first.scid, &id, &first.dcid, token.data(),
                                                       static_cast<std::size_t>(token_length));
         if (length > 0)
             socket.send({out.data(), static_cast<std::size_t>(length)}, datagram.from, 0);
-        return false;
     }
 
     std::array<std::uint8_t, 32> secret_{};
