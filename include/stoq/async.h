@@ -83,6 +83,12 @@ public:
     ApiResult<void> reset(std::uint64_t code) {
         return call([&](Endpoint& e, ConnectionHandle c) { return e.reset(c, id(), code); });
     }
+    // The same behind the first `reliable_size` bytes; see Endpoint::reset_at().
+    ApiResult<void> reset_at(std::uint64_t code, std::uint64_t reliable_size) {
+        return call([&](Endpoint& e, ConnectionHandle c) {
+            return e.reset_at(c, id(), code, reliable_size);
+        });
+    }
     // Asks the peer to stop sending.
     ApiResult<void> stop_sending(std::uint64_t code) {
         return call([&](Endpoint& e, ConnectionHandle c) { return e.stop_sending(c, id(), code); });

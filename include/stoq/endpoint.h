@@ -268,6 +268,14 @@ public:
     ApiResult<void> finish(ConnectionHandle connection, StreamId stream);
     // Abandons the sending side.
     ApiResult<void> reset(ConnectionHandle connection, StreamId stream, std::uint64_t code);
+    // Abandons the sending side behind its first `reliable_size` bytes, which are still delivered;
+    // the peer reads them and then sees the reset (draft-ietf-quic-reliable-stream-reset). Called
+    // again, promises less; the code stays that of the first call, and of a reset() that follows.
+    // Should a server that has rejected 0-RTT data not support it any more, it is a reset().
+    // @error kNotSupported by the peer; kInvalidArgument when so many bytes were not written, or an
+    // earlier call promised fewer.
+    ApiResult<void> reset_at(ConnectionHandle connection, StreamId stream, std::uint64_t code,
+                             std::uint64_t reliable_size);
     // Looks at the next bytes without taking them.
     ApiResult<ReadView> peek(ConnectionHandle connection, StreamId stream);
     // The same for all that is there in order, piece by piece, as far as `pieces` has room: a

@@ -65,6 +65,7 @@ enum class Reason : std::uint8_t {
     kWrongDirection,
     kOffsetTooLarge,
     kFinalSizeChanged,
+    kResetCodeChanged,
     kBeyondFinalSize,
     kStreamDataLimit,
     kConnectionDataLimit,

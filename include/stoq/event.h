@@ -121,7 +121,8 @@ struct StreamWritable {
     ConnectionHandle connection;
     StreamId stream;
 };
-// The peer gave up sending (RESET_STREAM).
+// The peer gave up sending (RESET_STREAM). After a RESET_STREAM_AT, comes when the bytes that it
+// promises have been read.
 struct StreamReset {
     ConnectionHandle connection;
     StreamId stream;

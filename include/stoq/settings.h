@@ -63,6 +63,10 @@ struct Settings {
     // while much is in flight (draft-ietf-quic-ack-frequency).
     bool ack_frequency = true;
 
+    // Lets the peer reset streams behind a number of bytes that are still delivered
+    // (draft-ietf-quic-reliable-stream-reset).
+    bool reset_stream_at = true;
+
     // --- Sending ---
     CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
     // In datagrams (RFC 9002 section 7.2 recommends 10).

@@ -26,6 +26,7 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "a frame in the wrong direction of a stream",
     "data beyond offset 2^62-1",
     "the final size of a stream changed",
+    "the error code of a reset changed",
     "data beyond the final size of a stream",
     "more data than the stream's limit",
     "more data than the connection's limit",

@@ -82,6 +82,7 @@ wire::TransportParameters local_parameters(const ConnectionConfig& config,
     }
     parameters.max_datagram_frame_size = settings.max_datagram_frame_size;
     parameters.grease_quic_bit = settings.grease_quic_bit;
+    parameters.reset_stream_at = settings.reset_stream_at;
     return parameters;
 }
 

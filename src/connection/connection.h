@@ -286,6 +286,7 @@ private:
     TransportResult<void> on_frame(const wire::PingFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::AckFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::ResetStreamFrame& frame, Arrival& arrival);
+    TransportResult<void> on_frame(const wire::ResetStreamAtFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::StopSendingFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::CryptoFrame& frame, Arrival& arrival);
     TransportResult<void> on_frame(const wire::NewTokenFrame& frame, Arrival& arrival);

@@ -15,7 +15,7 @@ namespace stoq::connection {
 namespace {
 
 // The first of early_data_limits().
-constexpr std::size_t kLimitsThatMustNotFall = 8;
+constexpr std::size_t kLimitsThatMustNotFall = 9;
 
 }  // namespace
 
@@ -28,6 +28,7 @@ tls::EarlyDataLimits early_data_limits(const wire::TransportParameters& paramete
             parameters.initial_max_streams_uni,
             parameters.active_connection_id_limit,
             parameters.max_datagram_frame_size,
+            parameters.reset_stream_at ? std::uint64_t{1} : 0,
             parameters.max_udp_payload_size};
 }
 
@@ -82,7 +83,8 @@ void Connection::adopt_limits(const wire::TransportParameters& parameters) {
          .max_stream_data_bidi_remote = parameters.initial_max_stream_data_bidi_remote,
          .max_stream_data_uni = parameters.initial_max_stream_data_uni,
          .max_streams_bidi = parameters.initial_max_streams_bidi,
-         .max_streams_uni = parameters.initial_max_streams_uni});
+         .max_streams_uni = parameters.initial_max_streams_uni,
+         .reset_stream_at = parameters.reset_stream_at});
     pending_.datagrams.set_peer_limit(parameters.max_datagram_frame_size);
 }
 

@@ -86,6 +86,17 @@ TransportResult<void> Connection::on_frame(const wire::ResetStreamFrame& frame, 
     return streams_.on_reset_stream(frame, arrival.now);
 }
 
+TransportResult<void> Connection::on_frame(const wire::ResetStreamAtFrame& frame,
+                                           Arrival& arrival) {
+    if (!config_.settings.reset_stream_at) {
+        // As to anybody who does not know it (RFC 9000 section 12.4).
+        return std::unexpected(TransportError{TransportErrorCode::kFrameEncodingError,
+                                              Reason::kNotNegotiated,
+                                              wire::frame_type::kResetStreamAt});
+    }
+    return streams_.on_reset_stream_at(frame, arrival.now);
+}
+
 TransportResult<void> Connection::on_frame(const wire::StopSendingFrame& frame, Arrival&) {
     return streams_.on_stop_sending(frame);
 }

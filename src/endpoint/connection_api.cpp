@@ -145,6 +145,14 @@ ApiResult<void> Endpoint::reset(ConnectionHandle connection, StreamId stream, st
     return done;
 }
 
+ApiResult<void> Endpoint::reset_at(ConnectionHandle connection, StreamId stream, std::uint64_t code,
+                                   std::uint64_t reliable_size) {
+    auto* found = STOQ_TRY(implementation_->find_open(connection));
+    auto done = found->streams().reset_at(stream, code, reliable_size);
+    implementation_->touch_streams(connection);
+    return done;
+}
+
 ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream) {
     auto* found = STOQ_TRY(implementation_->find(connection));
     const streams::ReadView view = STOQ_TRY(found->streams().peek(stream));
@@ -165,9 +173,14 @@ ApiResult<ReadPieces> Endpoint::peek(ConnectionHandle connection, StreamId strea
 ApiResult<void> Endpoint::consume(ConnectionHandle connection, StreamId stream,
                                   std::size_t length) {
     auto* found = STOQ_TRY(implementation_->find(connection));
-    auto done = found->streams().consume(stream, length);
-    // Mostly there is no news for the peer: credit is given half a window at a time.
-    if (found->streams().has_pending()) implementation_->touch_streams(connection);
+    streams::StreamSet& streams = found->streams();
+    const bool had_notices = streams.has_notices();
+    auto done = streams.consume(stream, length);
+    // Mostly there is no news: credit is given half a window at a time, and few streams are reset
+    // behind what was read.
+    if (streams.has_pending() || (streams.has_notices() && !had_notices)) {
+        implementation_->touch_streams(connection);
+    }
     return done;
 }
 

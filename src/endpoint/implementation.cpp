@@ -310,7 +310,11 @@ std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, 
         if (auto event = rare_event(name, connection)) return event;
         connection.clear_rare_news();
     }
-    if (const auto event = connection.poll_stream_event()) return public_event(name, *event);
+    if (const auto event = connection.poll_stream_event()) {
+        // A stream that ends with what the application is told may be credit for another.
+        if (connection.streams().has_connection_frames()) queue_transmit(handle, entry);
+        return public_event(name, *event);
+    }
     if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};
     if (connection.take_datagram_writable()) return DatagramWritable{name};
     if (connection.is_open()) return std::nullopt;

@@ -71,6 +71,13 @@ void write(JsonWriter& json, const wire::ResetStreamFrame& frame) {
     application_error(json, frame.error_code);
     json.field("final_size", frame.final_size);
 }
+void write(JsonWriter& json, const wire::ResetStreamAtFrame& frame) {
+    json.field("frame_type", "reset_stream_at");
+    json.field("stream_id", frame.id.value());
+    application_error(json, frame.error_code);
+    json.field("final_size", frame.final_size);
+    json.field("reliable_size", frame.reliable_size);
+}
 void write(JsonWriter& json, const wire::StopSendingFrame& frame) {
     json.field("frame_type", "stop_sending");
     json.field("stream_id", frame.id.value());

@@ -47,6 +47,7 @@ void write_parameters(JsonWriter& json, const wire::TransportParameters& p) {
     if (p.preferred_address) preferred_address(json, *p.preferred_address);
     json.field("max_datagram_frame_size", p.max_datagram_frame_size);
     json.field("grease_quic_bit", p.grease_quic_bit);
+    if (p.reset_stream_at) json.field("reset_stream_at", true);
     if (p.min_ack_delay_us) json.field("min_ack_delay", *p.min_ack_delay_us);
 }
 

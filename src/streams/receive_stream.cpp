@@ -17,7 +17,7 @@ void ReceiveStream::open(const ReceiveWindow& window) {
     reassembler_.reuse();
     window_ = window;
     largest_ = 0;
-    final_size_ = kUnknownSize;
+    final_size_ = reliable_size_ = kUnknownSize;
     reset_code_ = stop_code_ = 0;
     state_ = ReceiveState::kReceive;
     stopping_ = end_shown_ = false;
@@ -77,6 +77,11 @@ TransportResult<ReceiveOutcome> ReceiveStream::on_stream(std::uint64_t offset, B
 }
 
 bool ReceiveStream::complete() {
+    if (has_promise()) {
+        const bool kept = reassembler_.contiguous_end() >= reliable_size_;
+        if (kept && stopping_) state_ = ReceiveState::kResetRead;
+        return false;
+    }
     if (state_ != ReceiveState::kSizeKnown || reassembler_.contiguous_end() != final_size_) {
         return false;
     }
@@ -84,9 +89,11 @@ bool ReceiveStream::complete() {
     return true;
 }
 
-TransportResult<ReceiveOutcome> ReceiveStream::on_reset_stream(std::uint64_t code,
-                                                               std::uint64_t final_size) {
-    STOQ_TRY(check_end(final_size, true));
+TransportResult<ReceiveOutcome> ReceiveStream::on_reset(const PeerReset& reset) {
+    STOQ_TRY(check_end(reset.final_size, true));
+    if (reliable_size_ != kUnknownSize && reset.code != reset_code_) {
+        return failure(TransportErrorCode::kStreamStateError, Reason::kResetCodeChanged);
+    }
     switch (state_) {
         case ReceiveState::kReceive:
         case ReceiveState::kSizeKnown: break;
@@ -98,12 +105,20 @@ TransportResult<ReceiveOutcome> ReceiveStream::on_reset_stream(std::uint64_t cod
     //= 9000-4.5-1
     //= 9000-3.2-2
     ReceiveOutcome outcome;
-    outcome.discarded = stopping_ ? growth(final_size) : final_size - reassembler_.read_offset();
-    outcome.reset = !stopping_;
+    if (stopping_) outcome.discarded = growth(reset.final_size);
+    largest_ = final_size_ = reset.final_size;
+    reliable_size_ = std::min(reliable_size_, reset.reliable_size);
+    reset_code_ = reset.code;
+    state_ = stopping_ ? ReceiveState::kResetRead : ReceiveState::kSizeKnown;
+    return reset_reached() ? take_reset() : outcome;
+}
+
+ReceiveOutcome ReceiveStream::take_reset() {
+    ReceiveOutcome outcome;
+    outcome.discarded = final_size_ - reassembler_.read_offset();
+    outcome.reset = true;
     reassembler_.discard();
-    largest_ = final_size_ = final_size;
-    reset_code_ = code;
-    state_ = stopping_ ? ReceiveState::kResetRead : ReceiveState::kResetReceived;
+    state_ = ReceiveState::kResetReceived;
     return outcome;
 }
 
@@ -126,10 +141,26 @@ ApiResult<ReadPieces> ReceiveStream::peek(std::span<ByteView> into) {
     ReadPieces shown;
     shown.count = reassembler_.peek(into);
     for (const ByteView& piece : into.first(shown.count)) shown.length += piece.size();
+    if (has_promise()) [[unlikely]] {
+        hide_behind_promise(shown, into);
+        return shown;
+    }
     shown.finished = reassembler_.read_offset() + shown.length == final_size_;
     end_shown_ = end_shown_ || shown.finished;
     if (shown.finished && shown.length == 0) state_ = ReceiveState::kDataRead;
     return shown;
+}
+
+// The peer gave up what it sent behind the bytes that it promises.
+void ReceiveStream::hide_behind_promise(ReadPieces& shown, std::span<ByteView> pieces) const {
+    const std::uint64_t promised = reliable_size_ - reassembler_.read_offset();
+    while (shown.length > promised) {
+        ByteView& last = pieces[shown.count - 1];
+        const std::size_t extra = std::min<std::uint64_t>(shown.length - promised, last.size());
+        last = last.first(last.size() - extra);
+        shown.length -= extra;
+        if (last.empty()) --shown.count;
+    }
 }
 
 ApiResult<void> ReceiveStream::consume(std::uint64_t length) {
@@ -177,9 +208,9 @@ bool ReceiveStream::stop_sending(std::uint64_t code, std::uint64_t& discarded) {
     reassembler_.discard();
     stop_code_ = code;
     stopping_ = true;
-    if (state_ != ReceiveState::kDataReceived) return true;
-    state_ = ReceiveState::kDataRead;
-    return false;
+    if (state_ == ReceiveState::kDataReceived) state_ = ReceiveState::kDataRead;
+    complete();
+    return !is_terminal();
 }
 
 void ReceiveStream::on_reset_told() {

@@ -6,8 +6,10 @@
 //      kResetRead
 //
 // A RESET_STREAM that comes after all data is ignored: the data is delivered. Received before,
-// unread bytes are discarded. After stop_sending() bytes are counted but not kept, and the last
-// step to a terminal state does not wait for the application.
+// unread bytes are discarded. A RESET_STREAM_AT leads to kSizeKnown, and takes effect as soon as
+// the bytes that it promises have been read (draft-ietf-quic-reliable-stream-reset). After
+// stop_sending() bytes are counted but not kept, and the last step to a terminal state does not
+// wait for the application.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,13 @@ struct ReadPieces {
     bool finished = false;   // nothing comes behind the last
 };
 
+// RESET_STREAM, or RESET_STREAM_AT with a reliable size.
+struct PeerReset {
+    std::uint64_t code = 0;
+    std::uint64_t final_size = 0;
+    std::uint64_t reliable_size = 0;  // at most final_size
+};
+
 // What a frame did.
 struct ReceiveOutcome {
     bool readable = false;        // bytes or the end became readable
@@ -63,10 +72,10 @@ public:
     // By how much a frame that ends at `end` raises the largest offset seen: what it takes from
     // the connection's flow control.
     std::uint64_t growth(std::uint64_t end) const { return end > largest_ ? end - largest_ : 0; }
-    // @error kFlowControlError, kFinalSizeError, kInternalError. The frame type is left to the
-    // caller.
+    // @error kFlowControlError, kFinalSizeError, kStreamStateError, kInternalError. The frame type
+    // is left to the caller.
     TransportResult<ReceiveOutcome> on_stream(std::uint64_t offset, ByteView data, bool fin);
-    TransportResult<ReceiveOutcome> on_reset_stream(std::uint64_t code, std::uint64_t final_size);
+    TransportResult<ReceiveOutcome> on_reset(const PeerReset& reset);
 
     // --- The application ---
     // @error kStreamReset after a reset or stop_sending().
@@ -78,6 +87,11 @@ public:
     bool has_unread() const;
     // True when STOP_SENDING has to be sent. `discarded` grows by the bytes that were unread.
     bool stop_sending(std::uint64_t code, std::uint64_t& discarded);
+    // All that a RESET_STREAM_AT promises was read: take_reset() lets it take effect.
+    bool reset_reached() const {
+        return has_promise() && reassembler_.read_offset() >= reliable_size_;
+    }
+    ReceiveOutcome take_reset();
     // The application was told of the reset.
     void on_reset_told();
 
@@ -97,6 +111,11 @@ public:
 private:
     TransportResult<void> check_end(std::uint64_t end, bool fin) const;
     bool complete();
+    // A RESET_STREAM_AT has come, and waits for the bytes that it promises to be read.
+    bool has_promise() const {
+        return state_ == ReceiveState::kSizeKnown && reliable_size_ != kUnknownSize;
+    }
+    void hide_behind_promise(ReadPieces& shown, std::span<ByteView> pieces) const;
 
     static constexpr std::uint64_t kUnknownSize = UINT64_MAX;
 
@@ -104,6 +123,7 @@ private:
     ReceiveWindow window_;
     std::uint64_t largest_ = 0;  // end of the byte with the largest offset
     std::uint64_t final_size_ = kUnknownSize;
+    std::uint64_t reliable_size_ = kUnknownSize;  // the smallest of all resets
     std::uint64_t reset_code_ = 0;
     std::uint64_t stop_code_ = 0;
     ReceiveState state_ = ReceiveState::kReceive;

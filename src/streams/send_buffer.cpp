@@ -145,6 +145,19 @@ void SendBuffer::clear() {
     released_ = next_ = end_;
 }
 
+std::uint64_t SendBuffer::truncate(std::uint64_t size) {
+    STOQ_CHECK(size <= end_);
+    const std::uint64_t before = buffered();
+    end_ = std::max(size, next_);
+    while (!chunks_.empty() && chunks_.back().begin >= end_) chunks_.pop_back();
+    if (!chunks_.empty()) {
+        Chunk& last = chunks_.back();
+        last.length = std::min(last.length, end_ - last.begin);
+    }
+    if (size < next_) on_acked(size, next_ - size);
+    return before - buffered();
+}
+
 void SendBuffer::reuse() {
     clear();
     released_ = next_ = end_ = 0;

@@ -60,6 +60,9 @@ public:
     void restart();
     // Drops all bytes; offsets stay. Nothing is lost or unsent any more.
     void clear();
+    // Nobody needs the bytes from `size` on any more, which was appended: what was sent of them
+    // counts as acknowledged, the rest as never appended. Returns how many bytes were released.
+    std::uint64_t truncate(std::uint64_t size);
     // As new, for another stream; keeps the memory of its tables.
     void reuse();
 

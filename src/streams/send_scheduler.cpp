@@ -106,6 +106,7 @@ bool SendScheduler::write_stream_frames(wire::PayloadWriter& writer, ControlQueu
         if (stream.send.should_report_blocked()) {
             controls.request(stream, StreamControl::kStreamDataBlocked);
         }
+        if (stream.send.reset_due()) controls.request(stream, StreamControl::kResetStream);
     }
     return writer.written() > before;
 }

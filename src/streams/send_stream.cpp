@@ -41,8 +41,9 @@ bool SendStream::on_stop_sending(std::uint64_t code) {
     //= 9000-3.5-2
     //= 9000-3.5-3
     //= 9000-3.5-5
+    const bool was_reset = state_ == SendState::kPartialReset;
     if (!abandon(code)) return false;
-    stopped_ = true;
+    stopped_ = !was_reset;
     return true;
 }
 
@@ -51,17 +52,43 @@ bool SendStream::abandon(std::uint64_t code) {
         //= 9000-3.1-1
         case SendState::kReady:
         case SendState::kSend:
-        case SendState::kDataSent: break;
+        case SendState::kDataSent: code_ = code; break;
+        case SendState::kPartialReset: break;  // the peer may know its code
         case SendState::kResetSent:
         case SendState::kDataReceived:
         case SendState::kResetReceived: return false;
     }
     //= 9000-13.3-1
-    code_ = code;
     final_size_ = buffer_.next_offset();
+    reliable_size_ = 0;
     buffer_.clear();
     state_ = SendState::kResetSent;
     return true;
+}
+
+ApiResult<std::uint64_t> SendStream::reset_at(std::uint64_t code, std::uint64_t reliable_size) {
+    switch (state_) {
+        case SendState::kReady:
+        case SendState::kSend:
+        case SendState::kDataSent:
+            if (reliable_size > buffer_.end_offset()) {
+                return std::unexpected(ApiError::kInvalidArgument);
+            }
+            code_ = code;
+            break;
+        case SendState::kPartialReset:
+            if (reliable_size > reliable_size_) return std::unexpected(ApiError::kInvalidArgument);
+            if (reliable_size == reliable_size_) return 0;
+            break;
+        case SendState::kResetSent:
+        case SendState::kDataReceived:
+        case SendState::kResetReceived: return 0;
+    }
+    state_ = SendState::kPartialReset;
+    reliable_size_ = reliable_size;
+    fin_requested_ = fin_lost_ = reset_acked_ = false;
+    reset_waits_ = true;
+    return buffer_.truncate(reliable_size);
 }
 
 bool SendStream::has_repair() const {
@@ -70,6 +97,7 @@ bool SendStream::has_repair() const {
         case SendState::kSend:
             return buffer_.has_lost() || (fin_requested_ && buffer_.unsent() == 0);
         case SendState::kDataSent: return buffer_.has_lost() || fin_lost_;
+        case SendState::kPartialReset: return buffer_.has_lost();
         case SendState::kResetSent:
         case SendState::kDataReceived:
         case SendState::kResetReceived: break;
@@ -78,11 +106,11 @@ bool SendStream::has_repair() const {
 }
 
 std::uint64_t SendStream::sendable() const {
-    return is_sending() ? std::min(buffer_.unsent(), window_.available()) : 0;
+    return has_new_bytes() ? std::min(buffer_.unsent(), window_.available()) : 0;
 }
 
 bool SendStream::is_blocked() const {
-    return is_sending() && buffer_.unsent() > 0 && window_.available() == 0;
+    return has_new_bytes() && buffer_.unsent() > 0 && window_.available() == 0;
 }
 
 bool SendStream::write_repair(wire::PayloadWriter& writer) {
@@ -141,6 +169,7 @@ void SendStream::on_frame_written(bool fin) {
         case SendState::kDataSent:
             if (fin) fin_lost_ = false;
             return;
+        case SendState::kPartialReset: return;
         //= 9000-3.3-1
         //= 9000-3.3-2
         case SendState::kResetSent:
@@ -150,15 +179,26 @@ void SendStream::on_frame_written(bool fin) {
     STOQ_CHECK(false);
 }
 
-bool SendStream::write_reset_stream(wire::PayloadWriter& writer) const {
+bool SendStream::write_reset_stream(wire::PayloadWriter& writer) {
     if (!writer.can_record()) return false;
-    const wire::ResetStreamFrame frame{.id = id_, .error_code = code_, .final_size = final_size_};
-    if (!wire::encode(writer.bytes(), frame)) return false;
+    if (state_ == SendState::kPartialReset) {
+        // No new bytes follow those that are promised, so the final size stays what it is here.
+        const wire::ResetStreamAtFrame frame{.id = id_,
+                                             .error_code = code_,
+                                             .final_size = buffer_.next_offset(),
+                                             .reliable_size = reliable_size_};
+        if (!wire::encode(writer.bytes(), frame)) return false;
+        reset_waits_ = false;
+    } else {
+        const wire::ResetStreamFrame frame{
+            .id = id_, .error_code = code_, .final_size = final_size_};
+        if (!wire::encode(writer.bytes(), frame)) return false;
+    }
     writer.record({.kind = SentFrameKind::kResetStream,
                    .fin = false,
                    .length = 0,
                    .id = id_.value(),
-                   .value = 0});
+                   .value = reliable_size_});
     return true;
 }
 
@@ -179,6 +219,11 @@ std::uint64_t SendStream::on_acked(std::uint64_t offset, std::uint64_t length, b
     switch (state_) {
         case SendState::kSend: return buffer_.on_acked(offset, length);
         case SendState::kDataSent: break;
+        case SendState::kPartialReset: {
+            const std::uint64_t released = buffer_.on_acked(offset, length);
+            finish_partial_reset();
+            return released;
+        }
         case SendState::kReady:
         case SendState::kResetSent:
         case SendState::kDataReceived:
@@ -197,6 +242,7 @@ void SendStream::on_lost(std::uint64_t offset, std::uint64_t length, bool fin) {
     switch (state_) {
         case SendState::kSend:
         case SendState::kDataSent: break;
+        case SendState::kPartialReset: buffer_.on_lost(offset, length); return;
         case SendState::kReady:
         case SendState::kResetSent:
         case SendState::kDataReceived:
@@ -206,8 +252,19 @@ void SendStream::on_lost(std::uint64_t offset, std::uint64_t length, bool fin) {
     if (fin && !fin_acked_) fin_lost_ = true;
 }
 
-void SendStream::on_reset_acked() {
+void SendStream::finish_partial_reset() {
+    if (reset_acked_ && buffer_.all_acked()) state_ = SendState::kResetReceived;
+}
+
+void SendStream::on_reset_acked(std::uint64_t reliable_size) {
+    // One that promised more has been replaced.
+    if (reliable_size != reliable_size_) return;
     switch (state_) {
+        case SendState::kPartialReset:
+            reset_acked_ = true;
+            reset_waits_ = false;
+            finish_partial_reset();
+            return;
         case SendState::kResetSent: state_ = SendState::kResetReceived; return;
         case SendState::kReady:
         case SendState::kSend:
@@ -215,6 +272,12 @@ void SendStream::on_reset_acked() {
         case SendState::kDataReceived:
         case SendState::kResetReceived: return;
     }
+}
+
+bool SendStream::on_reset_lost(std::uint64_t reliable_size) {
+    if (reliable_size != reliable_size_) return false;
+    if (state_ == SendState::kPartialReset && !reset_acked_) return reset_waits_ = true;
+    return state_ == SendState::kResetSent;
 }
 
 void SendStream::restart() {
@@ -226,6 +289,11 @@ void SendStream::restart() {
             buffer_.restart();
             state_ = SendState::kReady;
             fin_lost_ = false;
+            return;
+        case SendState::kPartialReset:
+            buffer_.restart();
+            buffer_.truncate(reliable_size_);
+            reset_waits_ = true;
             return;
         case SendState::kResetSent: final_size_ = 0; return;
         case SendState::kDataReceived:

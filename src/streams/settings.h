@@ -30,6 +30,7 @@ struct PeerLimits {
     std::uint64_t max_stream_data_uni = 0;
     std::uint64_t max_streams_bidi = 0;
     std::uint64_t max_streams_uni = 0;
+    bool reset_stream_at = false;  // RESET_STREAM_AT may be sent
 };
 
 }  // namespace stoq::streams

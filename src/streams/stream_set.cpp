@@ -19,6 +19,8 @@ StreamSet::~StreamSet() {
 
 void StreamSet::set_peer_limits(const PeerLimits& limits) {
     table_.set_peer_limits(limits);
+    may_reset_at_ = limits.reset_stream_at;
+    if (!may_reset_at_) reset_instead();
     on_max_data({.maximum = limits.max_data});
     on_max_streams(
         {.directionality = Directionality::kBidirectional, .maximum = limits.max_streams_bidi});
@@ -27,12 +29,22 @@ void StreamSet::set_peer_limits(const PeerLimits& limits) {
     refresh_all();
 }
 
+// RESET_STREAM_AT was promised in 0-RTT, which the server has rejected together with the extension.
+void StreamSet::reset_instead() {
+    table_.for_each([this](Stream& stream) {
+        if (!stream.sends || stream.send.state() != SendState::kPartialReset) return;
+        const std::uint64_t buffered = stream.send.buffered();
+        if (stream.send.reset(stream.send.reset_code())) abandon_sending(stream, buffered);
+    });
+}
+
 void StreamSet::on_zero_rtt_rejected() {
     table_.restart();
     scheduler_.window().restart();
     table_.for_each([this](Stream& stream) {
         controls_.settle(stream, StreamControl::kStreamDataBlocked);
-        if (stream.sends && stream.send.on_reset_lost()) {
+        controls_.settle(stream, StreamControl::kResetStream);
+        if (stream.sends && stream.send.state() == SendState::kResetSent) {
             controls_.request(stream, StreamControl::kResetStream);
         }
         if (stream.receives && stream.receive.wants_stop_sending()) {

@@ -51,6 +51,7 @@ public:
     // Errors are those of RFC 9000 sections 4 and 19. `frame.data` stays borrowed until settle().
     TransportResult<void> on_stream(const wire::StreamFrame& frame, Instant now);
     TransportResult<void> on_reset_stream(const wire::ResetStreamFrame& frame, Instant now);
+    TransportResult<void> on_reset_stream_at(const wire::ResetStreamAtFrame& frame, Instant now);
     TransportResult<void> on_stop_sending(const wire::StopSendingFrame& frame);
     void on_max_data(const wire::MaxDataFrame& frame);
     TransportResult<void> on_max_stream_data(const wire::MaxStreamDataFrame& frame);
@@ -77,6 +78,10 @@ public:
     ApiResult<void> finish(StreamId id);
     // Codes are at most 2^62-1, or @error kInvalidArgument.
     ApiResult<void> reset(StreamId id, std::uint64_t code);
+    // The first `reliable_size` bytes are still delivered.
+    // @error kNotSupported by the peer; kInvalidArgument when fewer bytes were written, or fewer
+    // were promised by an earlier call.
+    ApiResult<void> reset_at(StreamId id, std::uint64_t code, std::uint64_t reliable_size);
     // @error kStreamReset. A view without bytes that is finished counts as read.
     ApiResult<ReadView> peek(StreamId id);
     ApiResult<ReadPieces> peek(StreamId id, std::span<ByteView> into);
@@ -88,10 +93,14 @@ public:
     ApiResult<void> set_priority(StreamId id, std::uint8_t urgency, bool incremental);
 
     std::optional<StreamEvent> poll_event();
+    // poll_event() has something to tell about a stream.
+    bool has_notices() const { return !notices_.empty(); }
 
     // --- Packets (stream_set_packets.cpp) ---
     // There is something to write into a packet.
     bool has_pending() const;
+    // Among it, frames that are not about one stream.
+    bool has_connection_frames() const { return !connection_controls_.empty(); }
     // The urgency of what write_stream_frames() would write first; kLowestUrgency when there is
     // nothing.
     std::uint8_t first_urgency() const { return scheduler_.first_urgency(); }
@@ -151,6 +160,7 @@ private:
     // stream_set.cpp
     ReceiveWindow::Tuning tuning(ReceiveBudget* budget) const { return {now_, rtt_, budget}; }
     void refresh_all();
+    void reset_instead();
     void apply(Stream& stream, const ReceiveOutcome& outcome);
     void on_consumed(Stream& stream, std::uint64_t bytes);
     void on_connection_consumed(std::uint64_t bytes);
@@ -161,6 +171,8 @@ private:
     void forget_if_done(Stream& stream);
 
     // stream_set_frames.cpp
+    TransportResult<void> on_peer_reset(StreamId id, const PeerReset& reset,
+                                        std::uint32_t frame_type);
     TransportResult<void> check_connection_limit(std::uint64_t growth,
                                                  std::uint32_t frame_type) const;
 
@@ -203,7 +215,8 @@ private:
     IntrusiveQueue<Stream, &Stream::notice_link> notices_;
     IntrusiveQueue<Stream, &Stream::borrowed_link> borrowed_;
     IntrusiveQueue<Stream, &Stream::writer_link> writers_;
-    Instant now_{};  // of the latest frame
+    Instant now_{};              // of the latest frame
+    bool may_reset_at_ = false;  // the peer takes RESET_STREAM_AT
     Duration rtt_{};
 };
 

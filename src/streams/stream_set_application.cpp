@@ -103,6 +103,21 @@ ApiResult<void> StreamSet::reset(StreamId id, std::uint64_t code) {
     return {};
 }
 
+ApiResult<void> StreamSet::reset_at(StreamId id, std::uint64_t code, std::uint64_t reliable_size) {
+    if (code > wire::kMaxVarint) return std::unexpected(ApiError::kInvalidArgument);
+    Stream* const stream = STOQ_TRY(find(id, Needs::kSending));
+    if (!may_reset_at_) return std::unexpected(ApiError::kNotSupported);
+    if (reliable_size == 0) return reset(id, code);
+    const std::uint64_t released = STOQ_TRY(stream->send.reset_at(code, reliable_size));
+    if (!stream->send.is_blocked()) controls_.settle(*stream, StreamControl::kStreamDataBlocked);
+    if (stream->send.reset_due()) controls_.request(*stream, StreamControl::kResetStream);
+    scheduler_.refresh(*stream);
+    writers_.erase(stream);
+    withdraw(*stream, StreamNotice::kWritable);
+    on_released(released);
+    return {};
+}
+
 void StreamSet::abandon_sending(Stream& stream, std::uint64_t buffered_before) {
     controls_.settle(stream, StreamControl::kStreamDataBlocked);
     controls_.request(stream, StreamControl::kResetStream);
@@ -154,6 +169,7 @@ ApiResult<void> StreamSet::consume(StreamId id, std::size_t length) {
     Stream* const stream = STOQ_TRY(find(id, Needs::kReceiving));
     STOQ_TRY(stream->receive.consume(length));
     on_consumed(*stream, length);
+    if (stream->receive.reset_reached()) apply(*stream, stream->receive.take_reset());
     after_read(*stream);
     return {};
 }

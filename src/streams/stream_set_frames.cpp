@@ -8,6 +8,7 @@ namespace {
 
 constexpr auto kStreamType = static_cast<std::uint32_t>(wire::frame_type::kStream);
 constexpr auto kResetStreamType = static_cast<std::uint32_t>(wire::frame_type::kResetStream);
+constexpr auto kResetStreamAtType = static_cast<std::uint32_t>(wire::frame_type::kResetStreamAt);
 constexpr auto kStopSendingType = static_cast<std::uint32_t>(wire::frame_type::kStopSending);
 constexpr auto kMaxStreamDataType = static_cast<std::uint32_t>(wire::frame_type::kMaxStreamData);
 constexpr auto kStreamDataBlockedType =
@@ -45,13 +46,28 @@ TransportResult<void> StreamSet::on_stream(const wire::StreamFrame& frame, Insta
 
 TransportResult<void> StreamSet::on_reset_stream(const wire::ResetStreamFrame& frame, Instant now) {
     now_ = now;
-    Stream* const stream =
-        STOQ_TRY(table_.find_for_peer(frame.id, Part::kReceiving, kResetStreamType));
+    return on_peer_reset(frame.id, {.code = frame.error_code, .final_size = frame.final_size},
+                         kResetStreamType);
+}
+
+TransportResult<void> StreamSet::on_reset_stream_at(const wire::ResetStreamAtFrame& frame,
+                                                    Instant now) {
+    now_ = now;
+    return on_peer_reset(frame.id,
+                         {.code = frame.error_code,
+                          .final_size = frame.final_size,
+                          .reliable_size = frame.reliable_size},
+                         kResetStreamAtType);
+}
+
+TransportResult<void> StreamSet::on_peer_reset(StreamId id, const PeerReset& reset,
+                                               std::uint32_t frame_type) {
+    Stream* const stream = STOQ_TRY(table_.find_for_peer(id, Part::kReceiving, frame_type));
     if (stream == nullptr) return {};
-    const std::uint64_t growth = stream->receive.growth(frame.final_size);
-    STOQ_TRY(check_connection_limit(growth, kResetStreamType));
-    const auto outcome = stream->receive.on_reset_stream(frame.error_code, frame.final_size);
-    if (!outcome) return blame(outcome.error(), kResetStreamType);
+    const std::uint64_t growth = stream->receive.growth(reset.final_size);
+    STOQ_TRY(check_connection_limit(growth, frame_type));
+    const auto outcome = stream->receive.on_reset(reset);
+    if (!outcome) return blame(outcome.error(), frame_type);
     received_ += growth;
     apply(*stream, *outcome);
     return {};
@@ -64,7 +80,7 @@ TransportResult<void> StreamSet::on_stop_sending(const wire::StopSendingFrame& f
     const std::uint64_t buffered = stream->send.buffered();
     if (!stream->send.on_stop_sending(frame.error_code)) return {};
     abandon_sending(*stream, buffered);
-    notify(*stream, StreamNotice::kStopReceived);
+    if (stream->send.was_stopped()) notify(*stream, StreamNotice::kStopReceived);
     return {};
 }
 

@@ -183,7 +183,9 @@ void StreamSet::on_acked(const SentFrame& frame) {
     if (frame.kind == SentFrameKind::kStream) {
         on_stream_frame_acked(*stream, frame);
     } else {
-        stream->send.on_reset_acked();
+        // It may have been taken for lost, and wait to be sent again.
+        stream->send.on_reset_acked(frame.value);
+        if (!stream->send.wants_reset()) controls_.settle(*stream, StreamControl::kResetStream);
         forget_if_done(*stream);
     }
 }
@@ -199,6 +201,7 @@ void StreamSet::on_stream_frame_acked(Stream& stream, const SentFrame& frame) {
     if (stream.send.state() == SendState::kDataReceived && before != SendState::kDataReceived) {
         notify(stream, StreamNotice::kAllAcknowledged);
     }
+    if (stream.send.state() == SendState::kResetReceived) forget_if_done(stream);
 }
 
 void StreamSet::on_lost(const SentFrame& frame) {
@@ -235,7 +238,8 @@ void StreamSet::on_stream_frame_lost(Stream& stream, const SentFrame& frame) {
     if (frame.kind == SentFrameKind::kStream && stream.sends) {
         stream.send.on_lost(frame.offset, frame.length, frame.fin);
         scheduler_.refresh(stream);
-    } else if (frame.kind == SentFrameKind::kResetStream && stream.send.on_reset_lost()) {
+    } else if (frame.kind == SentFrameKind::kResetStream &&
+               stream.send.on_reset_lost(frame.value)) {
         controls_.request(stream, StreamControl::kResetStream);
     } else if (frame.kind == SentFrameKind::kStopSending && stream.receive.wants_stop_sending()) {
         controls_.request(stream, StreamControl::kStopSending);

@@ -69,7 +69,7 @@ using TlsEvent =
 using ParametersAnswer = std::move_only_function<std::vector<std::uint8_t>(ByteView client)>;
 // What a client may use up with 0-RTT data: transport parameters of the server that count
 // something.
-using EarlyDataLimits = std::array<std::uint64_t, 9>;
+using EarlyDataLimits = std::array<std::uint64_t, 10>;
 
 struct SessionParameters {
     // Client: the host's name or IP address literal. Checked against the certificate; sent as SNI

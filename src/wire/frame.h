@@ -50,6 +50,15 @@ struct ResetStreamFrame {
     std::uint64_t final_size = 0;
 };
 
+// draft-ietf-quic-reliable-stream-reset: a reset that keeps the promise of the first bytes.
+struct ResetStreamAtFrame {
+    static constexpr std::uint64_t kType = frame_type::kResetStreamAt;
+    StreamId id;
+    std::uint64_t error_code = 0;
+    std::uint64_t final_size = 0;
+    std::uint64_t reliable_size = 0;  // bytes that are delivered nonetheless; at most final_size
+};
+
 struct StopSendingFrame {
     static constexpr std::uint64_t kType = frame_type::kStopSending;
     StreamId id;
@@ -171,7 +180,7 @@ using Frame =
                  DataBlockedFrame, StreamDataBlockedFrame, StreamsBlockedFrame,
                  NewConnectionIdFrame, RetireConnectionIdFrame, PathChallengeFrame,
                  PathResponseFrame, ConnectionCloseFrame, HandshakeDoneFrame, DatagramFrame,
-                 AckFrequencyFrame, ImmediateAckFrame>;
+                 AckFrequencyFrame, ImmediateAckFrame, ResetStreamAtFrame>;
 
 // Streams of one kind that a connection can ever have (section 4.6).
 inline constexpr std::uint64_t kMaxStreamCount = std::uint64_t{1} << 60;

@@ -93,6 +93,13 @@ inline Reason decode_stream(Fields& fields, std::uint64_t type, Frame& out) {
     return accept(fields, out, StreamFrame{id, offset, data, (type & kStreamFinBit) != 0});
 }
 
+Reason decode_reset_stream_at(Fields& fields, Frame& out) {
+    const ResetStreamAtFrame frame{fields.stream_id(), fields.varint(), fields.varint(),
+                                   fields.varint()};
+    if (fields.whole() && frame.reliable_size > frame.final_size) return Reason::kBeyondFinalSize;
+    return accept(fields, out, frame);
+}
+
 // MAX_STREAMS and STREAMS_BLOCKED: the low bit of the type tells the directionality.
 template <typename F>
 Reason decode_stream_count(Fields& fields, std::uint64_t type, Frame& out) {
@@ -170,6 +177,7 @@ Reason decode_body(Fields& fields, std::uint64_t type, Frame& out) {
         case frame_type::kResetStream:
             return accept(fields, out,
                           ResetStreamFrame{fields.stream_id(), fields.varint(), fields.varint()});
+        case frame_type::kResetStreamAt: return decode_reset_stream_at(fields, out);
         case frame_type::kStopSending:
             return accept(fields, out, StopSendingFrame{fields.stream_id(), fields.varint()});
         case frame_type::kCrypto: return decode_crypto(fields, out);

@@ -101,6 +101,11 @@ bool encode(ByteWriter& writer, const ResetStreamFrame& frame) {
                           frame.final_size);
 }
 
+bool encode(ByteWriter& writer, const ResetStreamAtFrame& frame) {
+    return encode_varints(writer, frame_type::kResetStreamAt, frame.id.value(), frame.error_code,
+                          frame.final_size, frame.reliable_size);
+}
+
 bool encode(ByteWriter& writer, const StopSendingFrame& frame) {
     return encode_varints(writer, frame_type::kStopSending, frame.id.value(), frame.error_code);
 }

@@ -18,6 +18,7 @@ bool encode(ByteWriter& writer, const PaddingFrame& frame);
 bool encode(ByteWriter& writer, const PingFrame& frame);
 bool encode(ByteWriter& writer, const AckFrame& frame);
 bool encode(ByteWriter& writer, const ResetStreamFrame& frame);
+bool encode(ByteWriter& writer, const ResetStreamAtFrame& frame);
 bool encode(ByteWriter& writer, const StopSendingFrame& frame);
 bool encode(ByteWriter& writer, const CryptoFrame& frame);
 bool encode(ByteWriter& writer, const NewTokenFrame& frame);

@@ -39,6 +39,7 @@ inline constexpr std::uint64_t kConnectionClose = 0x1c;
 inline constexpr std::uint64_t kConnectionCloseApplication = 0x1d;
 inline constexpr std::uint64_t kHandshakeDone = 0x1e;
 inline constexpr std::uint64_t kImmediateAck = 0x1f;
+inline constexpr std::uint64_t kResetStreamAt = 0x24;
 inline constexpr std::uint64_t kDatagram = 0x30;
 inline constexpr std::uint64_t kDatagramWithLength = 0x31;
 inline constexpr std::uint64_t kAckFrequency = 0xaf;
@@ -109,6 +110,7 @@ inline constexpr std::array kFrameRules{
     FrameRule{0x1e, 0x1e, detail::k1,                                            true,  true,  false, true,  "HANDSHAKE_DONE"},
     // min_ack_delay is not remembered, so neither it nor ACK_FREQUENCY goes into 0-RTT packets.
     FrameRule{0x1f, 0x1f, detail::k1,                                            true,  true,  false, false, "IMMEDIATE_ACK"},
+    FrameRule{0x24, 0x24, detail::k0 | detail::k1,                               true,  true,  false, false, "RESET_STREAM_AT"},
     //= 9000-19.21-3
     //= 9221-5-3
     //= 9221-6-1

@@ -13,7 +13,7 @@ enum class SentFrameKind : std::uint8_t {
     kAck,                 // value: largest packet number acknowledged in it
     kCrypto,              // offset, length; level in `id`
     kStream,              // id, offset, length, fin
-    kResetStream,         // id
+    kResetStream,         // id, value: reliable size, 0 without _AT
     kStopSending,         // id
     kMaxData,             // value
     kMaxStreamData,       // id, value

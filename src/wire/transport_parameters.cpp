@@ -49,6 +49,7 @@ struct FlagRule {
 
 constexpr std::array kFlagRules{
     FlagRule{0x0c, &Parameters::disable_active_migration},
+    FlagRule{0x1d, &Parameters::reset_stream_at},
     FlagRule{0x2ab2, &Parameters::grease_quic_bit},
 };
 

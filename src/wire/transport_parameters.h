@@ -51,6 +51,7 @@ struct ExtensionParameters {
     std::optional<VersionInformation> version_information;  // RFC 9368
     std::uint64_t max_datagram_frame_size = 0;              // RFC 9221; 0: no DATAGRAM frames
     bool grease_quic_bit = false;                           // RFC 9287
+    bool reset_stream_at = false;                           // draft-ietf-quic-reliable-stream-reset
     // draft-ietf-quic-ack-frequency, microseconds; absent: no ACK_FREQUENCY frames.
     std::optional<std::uint64_t> min_ack_delay_us;
 

@@ -91,6 +91,17 @@ TEST(Conformance, AckFrequencyThatWasNotOfferedEndsTheConnection) {
     }
 }
 
+TEST(Conformance, ResetAtThatWasNotOfferedEndsTheConnection) {
+    Settings settings;
+    settings.reset_stream_at = false;
+    Sandbox sandbox(Role::kServer, settings);
+    ASSERT_TRUE(sandbox.ready());
+    send(sandbox, wire::ResetStreamAtFrame{StreamId(0), 0, 0, 0});
+    const auto close = sandbox.close_sent();
+    ASSERT_TRUE(close);
+    EXPECT_EQ(close->code, static_cast<std::uint64_t>(TransportErrorCode::kFrameEncodingError));
+}
+
 //= test 9000-12.3-4
 TEST(Conformance, RepeatedPacketIsDropped) {
     Sandbox sandbox(Role::kServer);

@@ -25,6 +25,8 @@ constexpr Seed kFrames[] = {
     {"ack_ecn", "02 03 0a 00 00 0a 01 02 03"},
     {"ack_underflow", "00 02 05 00 01 00 05 00"},
     {"reset_stream", "00 04 04 4100 3f"},
+    {"reset_stream_at", "00 24 04 4100 3f 20"},
+    {"reset_stream_at_beyond_its_end", "00 24 04 4100 3f 4040"},
     {"stop_sending", "00 05 08 07"},
     {"crypto", "01 06 00 02 aabb 00000000"},
     {"new_token", "00 07 03 010203"},
@@ -81,6 +83,8 @@ constexpr Seed kParameters[] = {
     {"version_information", "00 11 0c 00000001 6b3343cf 00000001"},
     {"version_information_alone", "01 11 04 6b3343cf"},
     {"version_information_odd", "01 11 05 00000001 00"},
+    {"reset_stream_at", "00 1d 00"},
+    {"reset_stream_at_with_a_value", "01 1d 01 00"},
     {"reserved", "00 1b 04 deadbeef 80000100 00"},
     {"duplicate", "00 01 01 05 01 01 05"},
 };

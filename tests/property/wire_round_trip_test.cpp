@@ -128,7 +128,12 @@ Frame any_frame(std::size_t alternative, Buffer& storage) {
         case 19: return HandshakeDoneFrame{};
         case 20: return DatagramFrame{.data = storage};
         case 21: return AckFrequencyFrame{any_varint(), any_varint(), any_varint(), any_varint()};
-        default: return ImmediateAckFrame{};
+        case 22: return ImmediateAckFrame{};
+        default: {
+            const std::uint64_t final_size = any_varint();
+            return ResetStreamAtFrame{id(), any_varint(), final_size,
+                                      any_varint() % (final_size + 1)};
+        }
     }
 }
 
@@ -413,6 +418,7 @@ TransportParameters any_parameters() {
     p.max_datagram_frame_size = any_varint();
     p.disable_active_migration = *rc::gen::arbitrary<bool>();
     p.grease_quic_bit = *rc::gen::arbitrary<bool>();
+    p.reset_stream_at = *rc::gen::arbitrary<bool>();
     return p;
 }
 

@@ -137,6 +137,8 @@ public:
         listen(server, settings);
         reader_.forget();
     }
+    // From now on, streams are reset behind so many bytes.
+    void reset_at(std::uint64_t promise) { promise_ = promise; }
     void use(const Credentials& credentials) {
         credentials_ = std::make_shared<const Credentials>(credentials);
     }
@@ -193,6 +195,7 @@ public:
     }
 
     const std::vector<Ticket>& tickets() const { return tickets_; }
+    bool is_open() { return client_.endpoint().info(handle_).has_value(); }
     Simulation& simulation() { return simulation_; }
     Endpoint& server() { return server_.endpoint(); }
     const Reader& reader() const { return reader_; }
@@ -214,7 +217,8 @@ private:
             ByteView(reinterpret_cast<const std::uint8_t*>(words.data()), words.size()));
         ASSERT_TRUE(taken);
         ASSERT_EQ(*taken, words.size());
-        ASSERT_TRUE(client_.endpoint().finish(handle_, *stream));
+        ASSERT_TRUE(promise_ ? client_.endpoint().reset_at(handle_, *stream, 9, *promise_)
+                             : client_.endpoint().finish(handle_, *stream));
     }
 
     Simulation simulation_;
@@ -226,6 +230,7 @@ private:
     std::shared_ptr<const Credentials> credentials_;
     ConnectionHandle handle_;
     std::vector<Ticket> tickets_;
+    std::optional<std::uint64_t> promise_;
 };
 
 std::string words_of(std::size_t length) {
@@ -307,6 +312,29 @@ TEST(SimEarlyData, ThatTheServerNoLongerWantsIsSentAgain) {
     pair.listen(test::server_credentials(), {});
     const Outcome outcome = pair.connect(ticket, words_of(5'000));
     expect_rejected(outcome, words_of(5'000));
+}
+
+// draft-ietf-quic-reliable-stream-reset section 3.
+TEST(SimEarlyData, ItsStreamsCanBeResetBehindAPromise) {
+    EarlyPair pair;
+    const Ticket ticket = pair.first_ticket();
+    pair.reset_at(2'000);
+    const std::string words = words_of(5'000);
+    Outcome outcome = pair.connect(ticket, words);
+    EXPECT_EQ(outcome.info.early_data, EarlyDataState::kAccepted);
+    EXPECT_TRUE(outcome.received == words.substr(0, 2'000)) << outcome.received.size();
+    // What was rejected is promised anew.
+    ASSERT_FALSE(pair.tickets().empty());
+    const Ticket next = pair.tickets().front();
+    pair.restart(with_key(2));
+    expect_rejected(pair.connect(next, words), words.substr(0, 2'000));
+    // A server that has unlearned it accepts no 0-RTT data, and the stream is reset as usual.
+    ASSERT_FALSE(pair.tickets().empty());
+    Settings without;
+    without.reset_stream_at = false;
+    pair.listen(early_server(), without);
+    expect_rejected(pair.connect(pair.tickets().front(), words), "");
+    EXPECT_TRUE(pair.is_open());
 }
 
 //= test 9000-7.4.1-9

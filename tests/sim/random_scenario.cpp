@@ -100,7 +100,10 @@ StreamPlan draw_stream(SeededRandom& random, double most) {
         stream.response = one_in(random, 10) ? 0 : draw_logarithmic(random, 1, most);
         stream.response_waits = !one_in(random, 3);
     }
-    if (one_in(random, 10)) stream.reset_after = draw(random, 0, stream.request);
+    if (one_in(random, 10)) {
+        stream.reset_after = draw(random, 0, stream.request);
+        if (one_in(random, 2)) stream.promised = draw(random, 0, *stream.reset_after);
+    }
     if (one_in(random, 10)) stream.stop_after = draw(random, 0, stream.request);
     return stream;
 }

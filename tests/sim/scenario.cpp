@@ -85,6 +85,7 @@ std::string to_string(const Scenario& scenario) {
             << (stream.directionality == Directionality::kUnidirectional ? 'u' : 'b')
             << stream.request << '>' << stream.response;
         if (stream.reset_after) out << "(reset " << *stream.reset_after << ")";
+        if (stream.promised) out << "(promised " << *stream.promised << ")";
         if (stream.stop_after) out << "(stop " << *stream.stop_after << ")";
     }
     return out.str();

@@ -51,6 +51,40 @@ TEST(SimStreams, ResetsAndStopsLeaveNothingBehind) {
     EXPECT_EQ(check(scenario), "");
 }
 
+// With losses, a window that the promised bytes do not fit into, and a reader that is slow.
+TEST(SimStreams, PromisedBytesOfAResetStreamArrive) {
+    for (std::uint64_t seed = 40; seed < 60; ++seed) {
+        Scenario scenario = plain_scenario(seed, 200'000);
+        scenario.plan.streams[0].reset_after = 150'000;
+        scenario.plan.streams[0].promised = 1'000 * (seed - 39);
+        scenario.plan.streams.push_back({.initiator = Role::kServer,
+                                         .directionality = Directionality::kUnidirectional,
+                                         .request = 100'000,
+                                         .reset_after = 100'000,
+                                         .promised = 100'000});
+        scenario.plan.streams.push_back(
+            {.request = 80'000, .reset_after = 60'000, .promised = 50'000, .stop_after = 30'000});
+        scenario.plan.max_read = 700;
+        scenario.up.loss = scenario.down.loss = 0.05;
+        for (Settings* settings : {&scenario.client, &scenario.server}) {
+            settings->initial_stream_window = settings->max_stream_window = 10'000;
+        }
+        EXPECT_EQ(check(scenario), "") << "seed " << seed;
+    }
+}
+
+// A stream is done when the application has polled its reset: nothing else makes its side send.
+TEST(SimStreams, TheEndOfAResetStreamIsCreditForTheNext) {
+    Scenario scenario = plain_scenario(7, 0);
+    scenario.plan.streams.assign(5, {.initiator = Role::kServer,
+                                     .directionality = Directionality::kUnidirectional,
+                                     .request = 7'000,
+                                     .reset_after = 6'000,
+                                     .promised = 2'000});
+    scenario.client.max_unidirectional_streams = 1;
+    EXPECT_EQ(check(scenario), "");
+}
+
 TEST(SimStreams, AReaderThatRestsHoldsUpTheWriterAndLosesNothing) {
     Scenario scenario = plain_scenario(5, 400'000);
     scenario.plan.max_read = 500;

@@ -128,7 +128,12 @@ void Transfer::on(const StreamReset& event, Instant) {
     if (!by_plan && !answers_stop) {
         return fail("reset with code " + std::to_string(event.code) + ", which nobody planned");
     }
-    if (!stream->receiving->done) finish_receiving(*stream);
+    if (stream->receiving->done) return;
+    if (stream->receiving->read < plan.promised.value_or(0)) {
+        return fail("reset after " + std::to_string(stream->receiving->read) + " of " +
+                    std::to_string(*plan.promised) + " bytes that were promised");
+    }
+    finish_receiving(*stream);
 }
 
 void Transfer::on(const StreamStopped& event, Instant) {
@@ -247,14 +252,18 @@ bool Transfer::end_sending(StreamId id, Stream& stream) {
     Sending& sending = *stream.sending;
     const bool mine = stream.plan->initiator == role_;
     const bool resets = mine && stream.plan->reset_after;
-    const auto ended =
-        resets ? endpoint_.reset(connection_, id, kResetCode) : endpoint_.finish(connection_, id);
+    const auto ended = resets ? reset(id, *stream.plan) : endpoint_.finish(connection_, id);
     if (!ended && !(mine && stream.plan->stop_after)) {
         fail("ending a stream: " + std::string(to_string(ended.error())));
     }
     sending.finished = true;
     sending.done = resets || !ended;
     return true;
+}
+
+ApiResult<void> Transfer::reset(StreamId id, const StreamPlan& plan) {
+    if (!plan.promised) return endpoint_.reset(connection_, id, kResetCode);
+    return endpoint_.reset_at(connection_, id, kResetCode, *plan.promised);
 }
 
 bool Transfer::receive_on(StreamId id, Stream& stream, Instant now) {

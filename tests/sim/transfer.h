@@ -23,6 +23,8 @@ struct StreamPlan {
     bool response_waits = true;  // the response starts when the request has ended
     // The initiator resets instead of finishing, after this many bytes.
     std::optional<std::uint64_t> reset_after = std::nullopt;
+    // Of these, so many bytes are promised nonetheless (RESET_STREAM_AT).
+    std::optional<std::uint64_t> promised = std::nullopt;
     // The other side asks to stop when it has read this many bytes of the request.
     std::optional<std::uint64_t> stop_after = std::nullopt;
 };
@@ -105,6 +107,7 @@ private:
     bool open_streams();
     bool send_on(StreamId id, Stream& stream);
     bool end_sending(StreamId id, Stream& stream);
+    ApiResult<void> reset(StreamId id, const StreamPlan& plan);
     bool receive_on(StreamId id, Stream& stream, Instant now);
     bool read_once(StreamId id, Stream& stream, Instant now);
     void verify(StreamId id, const Receiving& receiving, ByteView bytes);

@@ -36,6 +36,7 @@ inline auto fields(const wire::AckFrame& f) {
     return std::tuple(f.largest.value(), f.ack_delay, f.ranges.count(), contents(f.ranges), f.ecn.has_value(), ecn.ect0, ecn.ect1, ecn.ce);
 }
 inline auto fields(const wire::ResetStreamFrame& f) { return std::tuple(f.id.value(), f.error_code, f.final_size); }
+inline auto fields(const wire::ResetStreamAtFrame& f) { return std::tuple(f.id.value(), f.error_code, f.final_size, f.reliable_size); }
 inline auto fields(const wire::StopSendingFrame& f) { return std::tuple(f.id.value(), f.error_code); }
 inline auto fields(const wire::CryptoFrame& f) { return std::tuple(f.offset, contents(f.data)); }
 inline auto fields(const wire::NewTokenFrame& f) { return std::tuple(contents(f.token)); }
@@ -116,6 +117,7 @@ constexpr std::string_view kNames[] = {
     "DATAGRAM",
     "ACK_FREQUENCY",
     "IMMEDIATE_ACK",
+    "RESET_STREAM_AT",
 };
 static_assert(std::size(kNames) == std::variant_size_v<wire::Frame>);
 

@@ -43,6 +43,9 @@ struct FrameDispatch {
     TransportResult<void> operator()(const wire::ResetStreamFrame& frame) const {
         return to.on_reset_stream(frame, now);
     }
+    TransportResult<void> operator()(const wire::ResetStreamAtFrame& frame) const {
+        return to.on_reset_stream_at(frame, now);
+    }
     TransportResult<void> operator()(const wire::StopSendingFrame& frame) const {
         return to.on_stop_sending(frame);
     }
@@ -103,7 +106,8 @@ inline streams::PeerLimits limits_of(const streams::StreamSettings& settings) {
             .max_stream_data_bidi_remote = settings.initial_stream_window,
             .max_stream_data_uni = settings.initial_stream_window,
             .max_streams_bidi = settings.max_bidirectional_streams,
-            .max_streams_uni = settings.max_unidirectional_streams};
+            .max_streams_uni = settings.max_unidirectional_streams,
+            .reset_stream_at = true};
 }
 
 // A client and a server that know each other's limits.

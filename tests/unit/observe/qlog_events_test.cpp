@@ -181,6 +181,7 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
                        wire::EcnCounts{7, 0, 1}});
     add(wire::AckFrame{PacketNumber(3), 0, wire::AckRanges(PacketNumber(3), PacketNumber(3)), {}});
     add(wire::ResetStreamFrame{StreamId(4), 5, 6});
+    add(wire::ResetStreamAtFrame{StreamId(4), 5, 6, 3});
     add(wire::StopSendingFrame{StreamId(4), 5});
     add(wire::CryptoFrame{10, data});
     add(wire::NewTokenFrame{data});
@@ -208,6 +209,7 @@ TEST_F(QlogFrames, EachKindIsDescribed) {
         {"frame_type":"ack","acked_ranges":[[4,9]],"ect0":7,"ect1":0,"ce":1},
         {"frame_type":"ack","acked_ranges":[[3]]},
         {"frame_type":"reset_stream","stream_id":4,"error":"unknown","error_code":5,"final_size":6},
+        {"frame_type":"reset_stream_at","stream_id":4,"error":"unknown","error_code":5,"final_size":6,"reliable_size":3},
         {"frame_type":"stop_sending","stream_id":4,"error":"unknown","error_code":5},
         {"frame_type":"crypto","offset":10,"raw":{"length":5}},
         {"frame_type":"new_token","token":{"type":"resumption","raw":{"length":5}}},

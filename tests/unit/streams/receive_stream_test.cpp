@@ -145,7 +145,7 @@ TEST_F(ReceiveStreamTest, FinalSizeCannotChange) {
 
 TEST_F(ReceiveStreamTest, ResetMustAgreeWithTheFinalSize) {
     const auto code_of = [&](std::uint64_t final_size) {
-        const auto outcome = stream.on_reset_stream(1, final_size);
+        const auto outcome = stream.on_reset({1, final_size});
         return outcome ? TransportErrorCode::kNoError : outcome.error().code;
     };
     receive(0, 100);
@@ -172,7 +172,7 @@ TEST_F(ReceiveStreamTest, DataBeyondTheWindowIsAnError) {
 TEST_F(ReceiveStreamTest, ResetDiscardsUnreadBytesAndAccountsForAll) {
     receive(0, 100);
     ASSERT_TRUE(stream.consume(30));
-    const auto outcome = stream.on_reset_stream(5, 400);
+    const auto outcome = stream.on_reset({5, 400});
     ASSERT_TRUE(outcome);
     EXPECT_TRUE(outcome->reset);
     //= test 9000-4.5-1
@@ -189,12 +189,130 @@ TEST_F(ReceiveStreamTest, ResetDiscardsUnreadBytesAndAccountsForAll) {
 
 TEST_F(ReceiveStreamTest, ResetAfterAllDataIsIgnored) {
     receive(0, 100, true);
-    const auto outcome = stream.on_reset_stream(5, 100);
+    const auto outcome = stream.on_reset({5, 100});
     ASSERT_TRUE(outcome);
     EXPECT_FALSE(outcome->reset);
     EXPECT_EQ(outcome->discarded, 0u);
     EXPECT_EQ(stream.state(), ReceiveState::kDataReceived);
     EXPECT_EQ(stream.peek()->bytes.size(), 100u);
+}
+
+// --- RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset sections 4 and 5) ---
+
+TEST_F(ReceiveStreamTest, PromisedBytesAreReadBeforeTheReset) {
+    receive(0, 100);
+    const auto outcome = stream.on_reset({5, 400, 60});
+    ASSERT_TRUE(outcome);
+    EXPECT_FALSE(outcome->reset);
+    EXPECT_EQ(outcome->discarded, 0u);
+    EXPECT_EQ(stream.state(), ReceiveState::kSizeKnown);
+    EXPECT_FALSE(stream.wants_credit());
+    const auto view = stream.peek();
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->bytes.size(), 60u);
+    EXPECT_FALSE(view->finished);
+    ASSERT_TRUE(stream.consume(59));
+    EXPECT_FALSE(stream.reset_reached());
+    EXPECT_TRUE(stream.has_unread());
+    ASSERT_TRUE(stream.consume(1));
+    ASSERT_TRUE(stream.reset_reached());
+    const ReceiveOutcome reset = stream.take_reset();
+    EXPECT_TRUE(reset.reset);
+    EXPECT_EQ(reset.discarded, 340u);
+    EXPECT_EQ(stream.state(), ReceiveState::kResetReceived);
+    EXPECT_EQ(stream.reset_code(), 5u);
+    EXPECT_EQ(stream.peek().error(), ApiError::kStreamReset);
+    EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST_F(ReceiveStreamTest, PromisedBytesMayComeAfterTheReset) {
+    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+    EXPECT_TRUE(receive(0, 40).readable);
+    ASSERT_TRUE(stream.consume(40));
+    EXPECT_FALSE(stream.reset_reached());
+    EXPECT_TRUE(receive(40, 100).readable);
+    EXPECT_EQ(stream.peek()->bytes.size(), 20u);
+    // All of the stream changes nothing: it was reset.
+    receive(140, 260, true);
+    EXPECT_EQ(stream.state(), ReceiveState::kSizeKnown);
+    EXPECT_FALSE(stream.peek()->finished);
+    ASSERT_TRUE(stream.consume(20));
+    EXPECT_TRUE(stream.reset_reached());
+}
+
+TEST_F(ReceiveStreamTest, PromisedBytesInPiecesEndWithTheLastOne) {
+    receive(0, 100);
+    receive(100, 100);
+    ASSERT_TRUE(stream.on_reset({5, 400, 100}));
+    std::array<ByteView, 4> pieces;
+    auto shown = stream.peek(pieces);
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->count, 1u);
+    EXPECT_EQ(shown->length, 100u);
+    ASSERT_TRUE(stream.on_reset({5, 400, 99}));
+    shown = stream.peek(pieces);
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->length, 99u);
+    EXPECT_EQ(pieces[0].size(), 99u);
+}
+
+TEST_F(ReceiveStreamTest, ThePromiseOnlyShrinks) {
+    receive(0, 100);
+    ASSERT_TRUE(stream.consume(10));
+    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 80}));
+    EXPECT_EQ(stream.peek()->bytes.size(), 50u);
+    ASSERT_TRUE(stream.on_reset({5, 400, 30}));
+    EXPECT_EQ(stream.peek()->bytes.size(), 20u);
+    const auto outcome = stream.on_reset({5, 400, 5});
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(outcome->reset);
+    EXPECT_EQ(outcome->discarded, 390u);
+    EXPECT_EQ(stream.state(), ReceiveState::kResetReceived);
+}
+
+TEST_F(ReceiveStreamTest, NothingOfAResetMayChange) {
+    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+    EXPECT_EQ(stream.on_reset({6, 400, 60}).error().code, TransportErrorCode::kStreamStateError);
+    EXPECT_EQ(stream.on_reset({6, 400, 0}).error().code, TransportErrorCode::kStreamStateError);
+    EXPECT_EQ(stream.on_reset({5, 401, 60}).error().code, TransportErrorCode::kFinalSizeError);
+    EXPECT_EQ(stream.on_reset({5, 399, 60}).error().code, TransportErrorCode::kFinalSizeError);
+    EXPECT_EQ(error_of(390, 5, true), TransportErrorCode::kFinalSizeError);
+    EXPECT_EQ(error_of(400, 1, false), TransportErrorCode::kFinalSizeError);
+    EXPECT_TRUE(stream.on_reset({5, 400, 0}));
+}
+
+TEST_F(ReceiveStreamTest, ResetAtBeyondTheWindowIsRefused) {
+    EXPECT_EQ(stream.on_reset({5, kWindow + 1, 0}).error().code,
+              TransportErrorCode::kFlowControlError);
+}
+
+TEST_F(ReceiveStreamTest, StoppingEndsAPromise) {
+    for (const bool kept : {false, true}) {
+        stream.open(ReceiveWindow(kWindow, kWindow));
+        receive(0, kept ? 60 : 50);
+        ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+        std::uint64_t discarded = 0;
+        // The peer, which waits for acknowledgements of what is missing only, is to be told.
+        EXPECT_EQ(stream.stop_sending(9, discarded), !kept);
+        EXPECT_EQ(discarded, 400u);
+        EXPECT_EQ(stream.is_terminal(), kept);
+        if (kept) continue;
+        EXPECT_TRUE(stream.wants_stop_sending());
+        EXPECT_EQ(receive(50, 10).discarded, 0u);
+        EXPECT_EQ(stream.state(), ReceiveState::kResetRead);
+    }
+}
+
+TEST_F(ReceiveStreamTest, PromiseAfterStoppingNeedsNoTelling) {
+    receive(0, 100);
+    std::uint64_t discarded = 0;
+    ASSERT_TRUE(stream.stop_sending(9, discarded));
+    const auto outcome = stream.on_reset({5, 400, 200});
+    ASSERT_TRUE(outcome);
+    EXPECT_FALSE(outcome->reset);
+    EXPECT_EQ(outcome->discarded, 300u);
+    EXPECT_EQ(stream.state(), ReceiveState::kResetRead);
 }
 
 TEST_F(ReceiveStreamTest, StopSendingDiscardsNowAndLater) {
@@ -218,7 +336,7 @@ TEST_F(ReceiveStreamTest, StopSendingDiscardsNowAndLater) {
 }
 
 TEST_F(ReceiveStreamTest, StopSendingAfterResetIsPointless) {
-    ASSERT_TRUE(stream.on_reset_stream(1, 50));
+    ASSERT_TRUE(stream.on_reset({1, 50}));
     std::uint64_t discarded = 0;
     //= test 9000-3.5-7
     EXPECT_FALSE(stream.stop_sending(2, discarded));
@@ -230,7 +348,7 @@ TEST_F(ReceiveStreamTest, ResetAfterStopSendingNeedsNoTelling) {
     receive(0, 100);
     std::uint64_t discarded = 0;
     stream.stop_sending(9, discarded);
-    const auto outcome = stream.on_reset_stream(9, 130);
+    const auto outcome = stream.on_reset({9, 130});
     ASSERT_TRUE(outcome);
     EXPECT_FALSE(outcome->reset);
     EXPECT_EQ(outcome->discarded, 30u);
@@ -256,9 +374,9 @@ void bring_into(ReceiveStream& stream, ReceiveState state, ByteView source) {
             ASSERT_TRUE(stream.peek()->finished);
             ASSERT_TRUE(stream.consume(100));
             return;
-        case ReceiveState::kResetReceived: ASSERT_TRUE(stream.on_reset_stream(1, 200)); return;
+        case ReceiveState::kResetReceived: ASSERT_TRUE(stream.on_reset({1, 200})); return;
         case ReceiveState::kResetRead:
-            ASSERT_TRUE(stream.on_reset_stream(1, 200));
+            ASSERT_TRUE(stream.on_reset({1, 200}));
             stream.on_reset_told();
             return;
     }
@@ -288,8 +406,14 @@ TEST_F(ReceiveStreamTest, EveryEventInEveryState) {
          [](ReceiveStream& s, ByteView d) { ASSERT_TRUE(s.on_stream(0, d.first(200), true)); },
          {kDataReceived, kDataReceived, kDataReceived, kDataRead, kResetReceived, kResetRead}},
         {"RESET_STREAM",
-         [](ReceiveStream& s, ByteView) { ASSERT_TRUE(s.on_reset_stream(3, 200)); },
+         [](ReceiveStream& s, ByteView) { ASSERT_TRUE(s.on_reset({1, 200})); },
          {kResetReceived, kResetReceived, kDataReceived, kDataRead, kResetReceived, kResetRead}},
+        {"RESET_STREAM_AT for bytes that are missing",
+         [](ReceiveStream& s, ByteView) {
+             const std::uint64_t code = s.state() == kReceive ? 3 : 1;
+             ASSERT_TRUE(s.on_reset({code, 200, 150}));
+         },
+         {kSizeKnown, kSizeKnown, kDataReceived, kDataRead, kResetReceived, kResetRead}},
         {"application told of the reset",
          [](ReceiveStream& s, ByteView) { s.on_reset_told(); },
          {kReceive, kSizeKnown, kDataReceived, kDataRead, kResetRead, kResetRead}},

@@ -79,7 +79,11 @@ void bring_into(SendStream& stream, SendState state, Bytes packet) {
         case SendState::kResetSent: ASSERT_TRUE(stream.reset(1)); return;
         case SendState::kResetReceived:
             ASSERT_TRUE(stream.reset(1));
-            stream.on_reset_acked();
+            stream.on_reset_acked(0);
+            return;
+        case SendState::kPartialReset:
+            ASSERT_TRUE(stream.write_new(writer, 100));
+            ASSERT_TRUE(stream.reset_at(1, 50));
             return;
     }
 }
@@ -87,43 +91,50 @@ void bring_into(SendStream& stream, SendState state, Bytes packet) {
 struct TransitionCase {
     const char* event;
     std::function<void(SendStream&)> apply;
-    // Next state from kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived.
-    std::array<SendState, 6> next;
+    // Next state from kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived,
+    // kPartialReset.
+    std::array<SendState, 7> next;
 };
 
 TEST_F(SendStreamTest, EveryEventInEveryState) {
     using enum SendState;
-    constexpr std::array kStates{kReady,        kSend,      kDataSent,
-                                 kDataReceived, kResetSent, kResetReceived};
+    constexpr std::array kStates{kReady,     kSend,          kDataSent,    kDataReceived,
+                                 kResetSent, kResetReceived, kPartialReset};
     const TransitionCase cases[] = {
         //= test 9000-3.1-1
         {"reset",
          [](SendStream& s) { s.reset(7); },
-         {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived}},
+         {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived,
+          kResetSent}},
         //= test 9000-3.5-2
         //= test 9000-3.5-3
         {"STOP_SENDING",
          [](SendStream& s) { s.on_stop_sending(7); },
-         {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived}},
+         {kResetSent, kResetSent, kResetSent, kDataReceived, kResetSent, kResetReceived,
+          kResetSent}},
         {"RESET_STREAM acknowledged",
-         [](SendStream& s) { s.on_reset_acked(); },
-         {kReady, kSend, kDataSent, kDataReceived, kResetReceived, kResetReceived}},
+         [](SendStream& s) { s.on_reset_acked(0); },
+         {kReady, kSend, kDataSent, kDataReceived, kResetReceived, kResetReceived, kPartialReset}},
         {"data and FIN acknowledged",
          [](SendStream& s) {
              if (s.state() != kReady && s.state() != kSend) s.on_acked(0, 100, true);
          },
-         {kReady, kSend, kDataReceived, kDataReceived, kResetSent, kResetReceived}},
+         {kReady, kSend, kDataReceived, kDataReceived, kResetSent, kResetReceived, kPartialReset}},
+        {"reset behind the first bytes",
+         [](SendStream& s) { ASSERT_TRUE(s.reset_at(7, 50)); },
+         {kPartialReset, kPartialReset, kPartialReset, kDataReceived, kResetSent, kResetReceived,
+          kPartialReset}},
         {"data lost",
          [](SendStream& s) {
              if (s.state() != kReady) s.on_lost(0, 100, false);
          },
-         {kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived}},
+         {kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived, kPartialReset}},
         {"finish",
          [](SendStream& s) { s.finish(); },
-         {kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived}},
+         {kReady, kSend, kDataSent, kDataReceived, kResetSent, kResetReceived, kPartialReset}},
         {"0-RTT rejected",
          [](SendStream& s) { s.restart(); },
-         {kReady, kReady, kReady, kDataReceived, kResetSent, kResetReceived}},
+         {kReady, kReady, kReady, kDataReceived, kResetSent, kResetReceived, kPartialReset}},
     };
     for (const TransitionCase& test : cases) {
         for (std::size_t i = 0; i < kStates.size(); ++i) {
@@ -179,8 +190,150 @@ TEST_F(SendStreamTest, ResetFrameIsTheSameEveryTime) {
         EXPECT_GT(sent, 0u);
         EXPECT_LE(frame.final_size, 200u);
         EXPECT_EQ(writer.records()[0].kind, wire::SentFrameKind::kResetStream);
-        EXPECT_TRUE(stream.on_reset_lost());
+        EXPECT_TRUE(stream.on_reset_lost(0));
     }
+}
+
+// --- RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset sections 4 and 5) ---
+
+class ResetAtTest : public SendStreamTest {
+protected:
+    std::optional<wire::ResetStreamAtFrame> send_reset() {
+        wire::PayloadWriter writer(packet);
+        if (!stream.write_reset_stream(writer)) return std::nullopt;
+        EXPECT_EQ(writer.records()[0].kind, wire::SentFrameKind::kResetStream);
+        const auto frames = decode_frames(writer.bytes().written_bytes());
+        const auto frame = std::get<wire::ResetStreamAtFrame>(frames.at(0));
+        EXPECT_EQ(writer.records()[0].value, frame.reliable_size);
+        return frame;
+    }
+};
+
+TEST_F(ResetAtTest, EndsWhenThePromisedBytesAndTheFrameAreAcknowledged) {
+    for (const bool frame_first : {false, true}) {
+        open(10'000);
+        stream.append(pattern(0, 500));
+        ASSERT_TRUE(send_new());
+        EXPECT_EQ(stream.reset_at(42, 200), 0u);
+        EXPECT_EQ(stream.state(), SendState::kPartialReset);
+        EXPECT_EQ(stream.refusal(), ApiError::kStreamFinished);
+        ASSERT_TRUE(stream.reset_due());
+        const auto frame = send_reset();
+        ASSERT_TRUE(frame);
+        EXPECT_EQ(frame->error_code, 42u);
+        EXPECT_EQ(frame->final_size, 500u);
+        EXPECT_EQ(frame->reliable_size, 200u);
+        EXPECT_FALSE(stream.reset_due());
+        if (frame_first) stream.on_reset_acked(200);
+        EXPECT_EQ(stream.on_acked(0, 200, false), 500u);
+        if (!frame_first) {
+            EXPECT_FALSE(stream.is_terminal());
+            stream.on_reset_acked(200);
+        }
+        EXPECT_EQ(stream.state(), SendState::kResetReceived);
+        EXPECT_EQ(pool.in_use(), 0u);
+    }
+}
+
+TEST_F(ResetAtTest, OnlyPromisedBytesAreSentAgain) {
+    stream.append(pattern(0, 500));
+    ASSERT_TRUE(send_new());
+    ASSERT_TRUE(stream.reset_at(42, 200));
+    stream.on_lost(0, 500, false);
+    const auto again = send_repair();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->offset, 0u);
+    EXPECT_EQ(again->data.size(), 200u);
+    EXPECT_FALSE(again->fin);
+    EXPECT_FALSE(stream.has_repair());
+}
+
+TEST_F(ResetAtTest, WaitsUntilAllPromisedBytesWereSent) {
+    open(100);
+    stream.append(pattern(0, 500));
+    stream.finish();
+    EXPECT_EQ(stream.reset_at(42, 200), 300u);
+    EXPECT_EQ(stream.sendable(), 100u);
+    EXPECT_FALSE(stream.reset_due());
+    ASSERT_TRUE(send_new());
+    EXPECT_TRUE(stream.is_blocked());
+    EXPECT_FALSE(stream.reset_due());
+    stream.on_max_stream_data(1000);
+    const auto rest = send_new();
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->data.size(), 100u);
+    EXPECT_FALSE(rest->fin);
+    ASSERT_TRUE(stream.reset_due());
+    EXPECT_EQ(send_reset()->final_size, 200u);
+    EXPECT_EQ(stream.sendable(), 0u);
+}
+
+TEST_F(ResetAtTest, ALostFrameIsSentAgainUntilAnotherTakesItsPlace) {
+    stream.append(pattern(0, 500));
+    ASSERT_TRUE(send_new());
+    ASSERT_TRUE(stream.reset_at(42, 200));
+    ASSERT_TRUE(send_reset());
+    EXPECT_TRUE(stream.on_reset_lost(200));
+    EXPECT_TRUE(stream.reset_due());
+    ASSERT_TRUE(send_reset());
+    // A smaller promise, with the code of the first.
+    ASSERT_TRUE(stream.reset_at(43, 50));
+    EXPECT_FALSE(stream.on_reset_lost(200));
+    const auto smaller = send_reset();
+    ASSERT_TRUE(smaller);
+    EXPECT_EQ(smaller->error_code, 42u);
+    EXPECT_EQ(smaller->final_size, 500u);
+    EXPECT_EQ(smaller->reliable_size, 50u);
+    stream.on_acked(0, 200, false);
+    stream.on_reset_acked(200);
+    EXPECT_FALSE(stream.is_terminal());
+    stream.on_reset_acked(50);
+    EXPECT_EQ(stream.state(), SendState::kResetReceived);
+    EXPECT_FALSE(stream.on_reset_lost(50));
+}
+
+TEST_F(ResetAtTest, PromisesCannotGrowNorExceedWhatWasWritten) {
+    stream.append(pattern(0, 500));
+    EXPECT_EQ(stream.reset_at(42, 501).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(stream.state(), SendState::kReady);
+    ASSERT_TRUE(stream.reset_at(42, 200));
+    EXPECT_EQ(stream.reset_at(42, 201).error(), ApiError::kInvalidArgument);
+    EXPECT_TRUE(stream.reset_at(42, 200));
+}
+
+TEST_F(ResetAtTest, StopSendingBreaksThePromiseWithTheSameEnd) {
+    stream.append(pattern(0, 500));
+    ASSERT_TRUE(send_new());
+    ASSERT_TRUE(stream.reset_at(42, 200));
+    ASSERT_TRUE(send_reset());
+    EXPECT_TRUE(stream.on_stop_sending(77));
+    EXPECT_EQ(stream.buffered(), 0u);
+    wire::PayloadWriter writer(packet);
+    ASSERT_TRUE(stream.write_reset_stream(writer));
+    const auto frame =
+        std::get<wire::ResetStreamFrame>(decode_frames(writer.bytes().written_bytes()).at(0));
+    EXPECT_EQ(frame.error_code, 42u);
+    EXPECT_EQ(frame.final_size, 500u);
+    stream.on_reset_acked(200);
+    EXPECT_FALSE(stream.is_terminal());
+    stream.on_reset_acked(0);
+    EXPECT_TRUE(stream.is_terminal());
+}
+
+TEST_F(ResetAtTest, RejectedEarlyDataIsPromisedAnew) {
+    stream.append(pattern(0, 500));
+    ASSERT_TRUE(send_new());
+    ASSERT_TRUE(stream.reset_at(42, 200));
+    ASSERT_TRUE(send_reset());
+    stream.restart();
+    EXPECT_FALSE(stream.reset_due());
+    EXPECT_EQ(stream.buffered(), 200u);
+    stream.on_max_stream_data(1000);
+    const auto again = send_new();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->data.size(), 200u);
+    ASSERT_TRUE(stream.reset_due());
+    EXPECT_EQ(send_reset()->final_size, 200u);
 }
 
 TEST_F(SendStreamTest, StopSendingIsAnsweredWithItsCode) {

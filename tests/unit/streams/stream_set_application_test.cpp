@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "support/stream_link.h"
@@ -220,6 +222,66 @@ TEST(StreamSetApplication, ResetReachesThePeerAndEndsTheStream) {
     EXPECT_EQ(pair.client.live_streams(), 0u);
     EXPECT_EQ(pair.server.live_streams(), 0u);
     EXPECT_EQ(pair.resources.blocks.in_use(), 0u);
+}
+
+// draft-ietf-quic-reliable-stream-reset.
+TEST(StreamSetApplication, PromisedBytesReachThePeerBeforeTheReset) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 10'000)));
+    StreamPair::transfer(pair.client, pair.server, Instant());
+    ASSERT_TRUE(pair.client.reset_at(id, 12, 3'000));
+    EXPECT_EQ(pair.client.write(id, pattern(0, 1)).error(), ApiError::kStreamFinished);
+    pair.run();
+    EXPECT_EQ(pair.client.live_streams(), 0u);
+    EXPECT_EQ(pair.client.buffered_to_send(), 0u);
+    auto events = poll_all(pair.server);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[1].kind, StreamEventKind::kReadable);
+    std::uint64_t read = 0;
+    for (;;) {
+        EXPECT_FALSE(pair.server.has_notices());
+        const auto view = pair.server.peek(id);
+        if (!view) break;
+        ASSERT_FALSE(view->bytes.empty());
+        EXPECT_TRUE(std::ranges::equal(view->bytes, pattern(read, view->bytes.size())));
+        read += view->bytes.size();
+        ASSERT_TRUE(pair.server.consume(id, view->bytes.size()));
+        if (read == 3'000) break;
+    }
+    EXPECT_EQ(read, 3'000u);
+    EXPECT_EQ(pair.server.peek(id).error(), ApiError::kStreamReset);
+    EXPECT_TRUE(pair.server.has_notices());
+    events = poll_all(pair.server);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, StreamEventKind::kResetReceived);
+    EXPECT_EQ(events[0].code, 12u);
+    EXPECT_EQ(pair.server.live_streams(), 0u);
+    EXPECT_EQ(pair.resources.blocks.in_use(), 0u);
+}
+
+TEST(StreamSetApplication, ResetAtIsRefusedWhereItCannotBe) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kBoth);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 10)));
+    EXPECT_EQ(pair.client.reset_at(id, UINT64_MAX, 5).error(), ApiError::kInvalidArgument);
+    EXPECT_EQ(pair.client.reset_at(id, 1, 11).error(), ApiError::kInvalidArgument);
+    PeerLimits without = test::limits_of({});
+    without.reset_stream_at = false;
+    pair.client.set_peer_limits(without);
+    EXPECT_EQ(pair.client.reset_at(id, 1, 5).error(), ApiError::kNotSupported);
+    EXPECT_TRUE(pair.client.write(id, pattern(10, 1)));
+}
+
+TEST(StreamSetApplication, PromiseOfNothingIsAReset) {
+    StreamPair pair;
+    const StreamId id = *pair.client.open(kOne);
+    ASSERT_TRUE(pair.client.write(id, pattern(0, 100)));
+    pair.run();
+    ASSERT_TRUE(pair.client.reset_at(id, 12, 0));
+    pair.run();
+    EXPECT_EQ(pair.server.peek(id).error(), ApiError::kStreamReset);
+    EXPECT_EQ(pair.client.live_streams(), 0u);
 }
 
 TEST(StreamSetApplication, StopSendingMakesThePeerReset) {

@@ -89,6 +89,25 @@ TEST_F(StreamSetPacketsTest, LostResetIsSentAgainUntilAcknowledged) {
     EXPECT_FALSE(pair.client.has_pending());
 }
 
+// The other direction keeps the stream alive, so that a frame which waits would be sent.
+TEST_F(StreamSetPacketsTest, LateAcknowledgementOfAResetStopsItsRetransmission) {
+    for (const std::uint64_t promised : {0, 300}) {
+        const StreamId id = *pair.client.open(Directionality::kBidirectional);
+        ASSERT_TRUE(pair.client.write(id, test::pattern(0, 400)));
+        const StreamPacket data = take_packet(pair.client);
+        ASSERT_TRUE(pair.client.reset_at(id, 3, promised));
+        const StreamPacket reset = take_packet(pair.client);
+        EXPECT_EQ(kinds(reset), Kinds{SentFrameKind::kResetStream});
+        test::lose(pair.client, reset);
+        EXPECT_TRUE(pair.client.has_pending());
+        test::acknowledge(pair.client, reset);
+        EXPECT_FALSE(pair.client.has_pending());
+        test::acknowledge(pair.client, data);
+        EXPECT_FALSE(pair.client.has_pending());
+    }
+    EXPECT_EQ(pair.client.live_streams(), 2u);
+}
+
 TEST_F(StreamSetPacketsTest, LostStopSendingIsSentAgainWhileItMatters) {
     const StreamId id = open_with(100);
     send(pair.client, pair.server);

@@ -48,9 +48,11 @@ constexpr Row kTable[] = {
     {0x1c, "CONNECTION_CLOSE", "IH01", "N"},
     {0x1d, "CONNECTION_CLOSE", "__01", "N"},
     {0x1e, "HANDSHAKE_DONE", "___1", ""},
-    // Extensions: RFC 9221 and draft-ietf-quic-ack-frequency.
+    // Extensions: RFC 9221, draft-ietf-quic-ack-frequency and
+    // draft-ietf-quic-reliable-stream-reset.
     {0x1f, "IMMEDIATE_ACK", "___1", ""},
     {0xaf, "ACK_FREQUENCY", "___1", ""},
+    {0x24, "RESET_STREAM_AT", "__01", ""},
     {0x30, "DATAGRAM", "__01", ""},
     {0x31, "DATAGRAM", "__01", ""},
 };
