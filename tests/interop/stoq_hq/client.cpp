@@ -86,9 +86,11 @@ void Client::on(const stoq::StreamReadable& event) {
                             static_cast<std::streamsize>(view->bytes.size()));
         if (!endpoint.consume(event.connection, event.stream, view->bytes.size())) break;
         update_keys(event.connection);
+        if (finished && feature_ == Feature::kResetAt) fail("a stream was not reset");
         if (finished) return on_end(transfer);
     }
-    fail("a stream ended before its file did");
+    // The reset behind what was read may come with it.
+    if (feature_ != Feature::kResetAt) fail("a stream ended before its file did");
 }
 
 void Client::update_keys(stoq::ConnectionHandle connection) {
@@ -115,6 +117,9 @@ void Client::end_round() {
 }
 
 void Client::on(const stoq::StreamReset& event) {
+    if (feature_ == Feature::kResetAt && event.code == kResetAtCode) {
+        return on_end(transfers_[event.stream.value()]);
+    }
     fail("the server reset a stream: code " + std::to_string(event.code));
 }
 

@@ -8,14 +8,15 @@
 
 #include "files.h"
 #include "http3.h"
+#include "options.h"
 #include "stoq/endpoint.h"
 
 namespace stoq_hq {
 
 class Http3Server {
 public:
-    Http3Server(stoq::Endpoint& endpoint, const std::string& root)
-        : endpoint_(endpoint), root_(root) {}
+    Http3Server(stoq::Endpoint& endpoint, const Options& options)
+        : endpoint_(endpoint), root_(options.root) {}
 
     void on(const stoq::ConnectionEstablished& event);
     void on(const stoq::StreamReadable& event);

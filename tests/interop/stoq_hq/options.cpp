@@ -42,7 +42,7 @@ const std::map<std::string, Case, std::less<>>& cases() {
         "DIR]\n"
         "       stoq_hq client --downloads DIR (--ca FILE | --insecure) --url URL...\n"
         "       stoq_hq endpoint        (by ROLE, TESTCASE, REQUESTS ...)\n"
-        "       all take --pq off|prefer|require and --early");
+        "       all take --pq off|prefer|require, --early and --reset-at");
 }
 
 void read_flags(const std::vector<std::string>& arguments, std::size_t first, Options& options) {
@@ -57,6 +57,8 @@ void read_flags(const std::vector<std::string>& arguments, std::size_t first, Op
             options.insecure = true;
         } else if (arguments[i] == "--early") {
             options.feature = Feature::kZeroRtt;
+        } else if (arguments[i] == "--reset-at") {
+            options.feature = Feature::kResetAt;
         } else if (text != texts.end() && i + 1 < arguments.size()) {
             *text->second = arguments[++i];
         } else if (arguments[i] != "--url" && !arguments[i].starts_with("--")) {

@@ -1,6 +1,7 @@
 // What the command line or the environment asks for.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,11 @@ enum class Feature {
     kVersion2,      // prefers QUIC version 2; a client begins with version 1
     kMigration,     // server: has a preferred address
     kHttp3,
+    kResetAt,  // server: resets each stream behind the first half of its file
 };
+
+// Of the streams that are reset on purpose.
+inline constexpr std::uint64_t kResetAtCode = 7;
 
 struct Options {
     bool server = false;

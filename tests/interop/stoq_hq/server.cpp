@@ -57,7 +57,13 @@ void Server::send(stoq::ConnectionHandle connection, stoq::StreamId stream) {
         if (*taken == 0) return;
         exchange.sent += *taken;
     }
-    (void)endpoint_.finish(connection, stream);
+    if (resets_) {
+        const auto reset =
+            endpoint_.reset_at(connection, stream, kResetAtCode, exchange.answer.size() / 2);
+        if (!reset) std::printf("reset: %s\n", std::string(to_string(reset.error())).c_str());
+    } else {
+        (void)endpoint_.finish(connection, stream);
+    }
     exchanges_.erase(found);
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "files.h"
+#include "options.h"
 #include "session.h"
 #include "stoq/endpoint.h"
 
@@ -16,7 +17,8 @@ namespace stoq_hq {
 
 class Server {
 public:
-    Server(stoq::Endpoint& endpoint, const std::string& root) : endpoint_(endpoint), root_(root) {}
+    Server(stoq::Endpoint& endpoint, const Options& options)
+        : endpoint_(endpoint), root_(options.root), resets_(options.feature == Feature::kResetAt) {}
 
     void on(const stoq::StreamReadable& event);
     void on(const stoq::StreamWritable& event) { send(event.connection, event.stream); }
@@ -44,6 +46,7 @@ private:
 
     stoq::Endpoint& endpoint_;
     Root root_;
+    bool resets_;
     std::map<StreamKey, Exchange> exchanges_;
 };
 

@@ -33,7 +33,7 @@ void tell(stoq::Runtime& runtime, Application& application) {
 template <typename Application>
 int serve(const Options& options) {
     const auto runtime = make_runtime(options);
-    Application server(runtime->endpoint(), options.root);
+    Application server(runtime->endpoint(), options);
     tell(*runtime, server);
     std::printf("ready: %s\n", to_string(listen(*runtime, options)).c_str());
     std::fflush(stdout);

@@ -56,10 +56,8 @@ func write(name, downloads string, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(file, content); err != nil {
-		return err
-	}
-	return file.Close()
+	_, err = io.Copy(file, content)
+	return errors.Join(err, file.Close())
 }
 
 func fetch(connection *quic.Conn, name, downloads string) error {
@@ -72,6 +70,16 @@ func fetch(connection *quic.Conn, name, downloads string) error {
 	}
 	stream.Close()
 	return write(name, downloads, stream)
+}
+
+// fetchUntilReset expects the server to reset the stream.
+func fetchUntilReset(connection *quic.Conn, name, downloads string) error {
+	err := fetch(connection, name, downloads)
+	var reset *quic.StreamError
+	if !errors.As(err, &reset) || !reset.Remote || reset.ErrorCode != resetAtCode {
+		return fmt.Errorf("the stream was not reset: %v", err)
+	}
+	return nil
 }
 
 // dial connects from a socket that others may share, so that the client has connection IDs: without
@@ -96,7 +104,11 @@ func dial(host string, config *tls.Config, early bool) (*quic.Transport, *quic.C
 }
 
 // fetchAll fetches all of them at once over one connection, which ends when `done` says so.
-func fetchAll(urls []string, downloads string, config *tls.Config, early bool, done func() error) error {
+func fetchAll(urls []string, o options, config *tls.Config, early bool, done func() error) error {
+	fetch := fetch
+	if o.resetAt {
+		fetch = fetchUntilReset
+	}
 	first, err := url.Parse(urls[0])
 	if err != nil {
 		return err
@@ -112,7 +124,7 @@ func fetchAll(urls []string, downloads string, config *tls.Config, early bool, d
 		if err != nil {
 			return err
 		}
-		go func() { results <- fetch(connection, parsed.Path, downloads) }()
+		go func() { results <- fetch(connection, parsed.Path, o.downloads) }()
 	}
 	for range urls {
 		err = errors.Join(err, <-results)
@@ -161,7 +173,7 @@ func runClient(o options) error {
 		return fetchByHTTP(o, config)
 	case "multiconnect":
 		for _, one := range o.urls {
-			if err := fetchAll([]string{one}, o.downloads, config, false, nothing); err != nil {
+			if err := fetchAll([]string{one}, o, config, false, nothing); err != nil {
 				return err
 			}
 		}
@@ -177,10 +189,10 @@ func runClient(o options) error {
 				return errors.New("no session ticket came")
 			}
 		}
-		if err := fetchAll(o.urls[:1], o.downloads, config, false, awaitTicket); err != nil {
+		if err := fetchAll(o.urls[:1], o, config, false, awaitTicket); err != nil {
 			return err
 		}
-		return fetchAll(o.urls[1:], o.downloads, config, o.testcase == "zerortt", nothing)
+		return fetchAll(o.urls[1:], o, config, o.testcase == "zerortt", nothing)
 	}
-	return fetchAll(o.urls, o.downloads, config, false, nothing)
+	return fetchAll(o.urls, o, config, false, nothing)
 }

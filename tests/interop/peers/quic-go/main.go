@@ -4,7 +4,7 @@
 //	hq client --ca FILE --downloads DIR --url URL [--url URL ...]
 //	hq endpoint
 //
-// The third obeys the contract of the QUIC interoperability runner (see ../../runner/peers.py). One
+// With --reset-at, the server resets each stream behind the first half of its file. The third obeys the contract of the QUIC interoperability runner (see ../../runner/peers.py). One
 // client-initiated bidirectional stream per file: `GET /name` and a line end, then the end of the
 // stream; the answer is the bytes of the file. SSLKEYLOGFILE and QLOGDIR are honoured. A line says
 // which key exchange each connection came to.
@@ -28,6 +28,8 @@ const (
 	unsupported = 127
 	// The runner's links lose a third of all datagrams: patience belongs to the runner.
 	patience = 120 * time.Second
+	// Of streams that are reset on purpose.
+	resetAtCode = 7
 )
 
 type list []string
@@ -39,6 +41,7 @@ type options struct {
 	role, testcase                         string
 	listen, cert, key, root, ca, downloads string
 	urls                                   list
+	resetAt                                bool
 }
 
 func (o options) alpn() string {
@@ -73,6 +76,7 @@ func fromFlags(role string, arguments []string) options {
 	flags.StringVar(&o.ca, "ca", "", "certificate authority")
 	flags.StringVar(&o.downloads, "downloads", "", "directory to write to")
 	flags.Var(&o.urls, "url", "what to fetch; may be repeated")
+	flags.BoolVar(&o.resetAt, "reset-at", false, "streams are reset behind half of the file")
 	flags.Parse(arguments)
 	return o
 }
@@ -115,7 +119,8 @@ func keyLog() (io.Writer, error) {
 
 func quicConfig() *quic.Config {
 	return &quic.Config{Tracer: qlog.DefaultConnectionTracer, Allow0RTT: true,
-		HandshakeIdleTimeout: patience, MaxIdleTimeout: patience}
+		HandshakeIdleTimeout: patience, MaxIdleTimeout: patience,
+		EnableStreamResetPartialDelivery: true}
 }
 
 func tellNegotiated(connection *quic.Conn) {

@@ -18,6 +18,8 @@ import (
 const (
 	longestRequest = 4096
 	unknownFile    = 1
+	// How much follows the half that is delivered before a stream is reset on purpose.
+	behindReset = 100_000
 )
 
 // find opens the file that a request names; os.Root keeps it inside the directory.
@@ -29,7 +31,24 @@ func find(root *os.Root, request []byte) (*os.File, error) {
 	return root.Open(name)
 }
 
-func answer(stream *quic.Stream, root *os.Root) {
+// resetBehindHalf sends half of the file for certain, and a part of the rest perhaps.
+func resetBehindHalf(stream *quic.Stream, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := io.CopyN(stream, file, info.Size()/2); err != nil {
+		return err
+	}
+	stream.SetReliableBoundary()
+	if _, err := io.CopyN(stream, file, behindReset); err != nil {
+		return err
+	}
+	stream.CancelWrite(resetAtCode)
+	return nil
+}
+
+func answer(stream *quic.Stream, root *os.Root, resetAt bool) {
 	request, err := io.ReadAll(io.LimitReader(stream, longestRequest))
 	if err != nil {
 		return
@@ -41,6 +60,12 @@ func answer(stream *quic.Stream, root *os.Root) {
 		return
 	}
 	defer file.Close()
+	if resetAt {
+		if err := resetBehindHalf(stream, file); err != nil {
+			fmt.Println("answer:", err)
+		}
+		return
+	}
 	if _, err := io.Copy(stream, file); err != nil {
 		fmt.Println("answer:", err)
 		return
@@ -48,7 +73,7 @@ func answer(stream *quic.Stream, root *os.Root) {
 	stream.Close()
 }
 
-func serve(connection *quic.Conn, root *os.Root) {
+func serve(connection *quic.Conn, root *os.Root, resetAt bool) {
 	for {
 		stream, err := connection.AcceptStream(context.Background())
 		if err != nil {
@@ -56,7 +81,7 @@ func serve(connection *quic.Conn, root *os.Root) {
 			fmt.Println("closed:", err)
 			return
 		}
-		go answer(stream, root)
+		go answer(stream, root, resetAt)
 	}
 }
 
@@ -111,6 +136,6 @@ func serveFiles(o options, socket *net.UDPConn, config *tls.Config) error {
 		if err != nil {
 			return err
 		}
-		go serve(connection, root)
+		go serve(connection, root, o.resetAt)
 	}
 }
