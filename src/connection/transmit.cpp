@@ -324,7 +324,7 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
 
 bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
     path::MtuDiscovery& mtu = paths_.active().mtu;
-    const auto size = mtu.probe_size_to_send(now);
+    const auto size = mtu.probe_size_to_send(slot.buffer.size(), now);
     // A probe is ordinary traffic as far as congestion goes, and never the first thing sent.
     if (!size || slot.buffer.size() < *size || !recovery_.rtt().has_sample()) return false;
     if (recovery_.bytes_in_flight() + *size > controller_->window()) return false;

@@ -28,8 +28,9 @@ void MtuDiscovery::enable() {
 
 // --- Search ---
 
-std::optional<std::size_t> MtuDiscovery::probe_size_to_send(Instant now) {
+std::optional<std::size_t> MtuDiscovery::probe_size_to_send(std::size_t room, Instant now) {
     if (!enabled_ || probe_outstanding_) return std::nullopt;
+    if (cap_ > room) limit(std::max(room, current_));
     if (now >= raise_at_) {
         raise_at_ = kNever;
         upper_ = cap_;

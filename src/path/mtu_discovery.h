@@ -45,9 +45,9 @@ public:
 
     // --- Probes ---
 
-    // The size of the probe to send now, if one is due. Nothing is assumed sent until
-    // on_probe_sent().
-    std::optional<std::size_t> probe_size_to_send(Instant now);
+    // The size of the probe to send now, if one is due. The search ends where the sender's room for
+    // a datagram does. Nothing is assumed sent until on_probe_sent().
+    std::optional<std::size_t> probe_size_to_send(std::size_t room, Instant now);
     void on_probe_sent(std::size_t size);
     MtuOutcome on_probe_acked(std::size_t size, Instant now);
     void on_probe_lost(std::size_t size, Instant now);

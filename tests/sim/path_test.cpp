@@ -47,6 +47,17 @@ TEST(SimPath, DiscoveryFindsTheLargestDatagramThatIsAllowed) {
     EXPECT_EQ(client_statistics(world).datagram_size, 1452u) << world.describe();
 }
 
+// What the datapath can send at all is the end of the search, not the end of searching.
+TEST(SimPath, DiscoveryStaysBelowWhatTheSenderHasRoomFor) {
+    Scenario scenario = plain_scenario(4, 3'000'000);
+    scenario.up.mtu = scenario.down.mtu = 65'535;
+    scenario.client.max_datagram_size = scenario.server.max_datagram_size = 65'527;
+    World world(scenario);
+    world.start();
+    ASSERT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_EQ(client_statistics(world).datagram_size, 65'507u) << world.describe();
+}
+
 TEST(SimPath, DiscoveryStaysBelowWhatThePathDrops) {
     Scenario scenario = plain_scenario(3, 1'000'000);
     scenario.up.mtu = scenario.down.mtu = 1300;

@@ -10,13 +10,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Instant kStart{1h};
+constexpr std::size_t kRoom = kMaxDatagramSize;
 
 // A path that carries datagrams up to `mtu`; returns how many probes it took to end the search.
 int search(MtuDiscovery& discovery, std::size_t mtu, Instant now = kStart) {
     int probes = 0;
-    while (const auto size = discovery.probe_size_to_send(now)) {
+    while (const auto size = discovery.probe_size_to_send(kRoom, now)) {
         discovery.on_probe_sent(*size);
-        EXPECT_FALSE(discovery.probe_size_to_send(now)) << "one at a time";
+        EXPECT_FALSE(discovery.probe_size_to_send(kRoom, now)) << "one at a time";
         if (*size <= mtu) {
             discovery.on_probe_acked(*size, now);
         } else {
@@ -40,9 +41,9 @@ MtuDiscovery enabled(std::size_t initial, std::size_t max) {
 TEST(MtuDiscovery, StartsAtTheBaseAndProbesOnlyWhenEnabled) {
     MtuDiscovery discovery({});
     EXPECT_EQ(discovery.datagram_size(), 1200u);
-    EXPECT_FALSE(discovery.probe_size_to_send(kStart));
+    EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart));
     discovery.enable();
-    EXPECT_TRUE(discovery.probe_size_to_send(kStart));
+    EXPECT_TRUE(discovery.probe_size_to_send(kRoom, kStart));
 }
 
 TEST(MtuDiscovery, APathThatCarriesTheCapNeedsOneProbe) {
@@ -51,7 +52,7 @@ TEST(MtuDiscovery, APathThatCarriesTheCapNeedsOneProbe) {
         EXPECT_EQ(search(discovery, cap), 1);
         EXPECT_EQ(discovery.datagram_size(), cap);
         EXPECT_TRUE(discovery.search_complete());
-        EXPECT_FALSE(discovery.probe_size_to_send(kStart + 24h)) << "there is nothing above";
+        EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart + 24h)) << "there is nothing above";
     }
 }
 
@@ -65,10 +66,22 @@ TEST(MtuDiscovery, FindsTheSizeOfThePathWithinTheGranularity) {
     }
 }
 
+TEST(MtuDiscovery, TheSearchEndsWhereTheSendersRoomDoes) {
+    MtuDiscovery discovery = enabled(1200, 65'527);
+    const auto size = discovery.probe_size_to_send(9'000, kStart);
+    ASSERT_EQ(size, 9'000u);
+    discovery.on_probe_sent(*size);
+    EXPECT_TRUE(discovery.on_probe_acked(*size, kStart).changed);
+    EXPECT_TRUE(discovery.search_complete());
+    // Less room later takes nothing away.
+    EXPECT_FALSE(discovery.probe_size_to_send(1'200, kStart + 24h));
+    EXPECT_EQ(discovery.datagram_size(), 9'000u);
+}
+
 TEST(MtuDiscovery, AFixedSizeIsNeverProbed) {
     MtuDiscovery discovery = enabled(1452, 1452);
     EXPECT_EQ(discovery.datagram_size(), 1452u);
-    EXPECT_FALSE(discovery.probe_size_to_send(kStart));
+    EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart));
     EXPECT_TRUE(discovery.search_complete());
 }
 
@@ -76,11 +89,11 @@ TEST(MtuDiscovery, AFixedSizeIsNeverProbed) {
 TEST(MtuDiscovery, OneLostProbeIsRepeatedWithTheSameSize) {
     MtuDiscovery discovery = enabled(1200, 1452);
     for (int i = 0; i < 2; ++i) {
-        ASSERT_EQ(discovery.probe_size_to_send(kStart), 1452u);
+        ASSERT_EQ(discovery.probe_size_to_send(kRoom, kStart), 1452u);
         discovery.on_probe_sent(1452);
         discovery.on_probe_lost(1452, kStart);
     }
-    ASSERT_EQ(discovery.probe_size_to_send(kStart), 1452u);
+    ASSERT_EQ(discovery.probe_size_to_send(kRoom, kStart), 1452u);
     discovery.on_probe_sent(1452);
     EXPECT_TRUE(discovery.on_probe_acked(1452, kStart).changed);
     EXPECT_EQ(discovery.datagram_size(), 1452u);
@@ -89,32 +102,32 @@ TEST(MtuDiscovery, OneLostProbeIsRepeatedWithTheSameSize) {
 TEST(MtuDiscovery, AProbeThatWasGivenUpMayStillArrive) {
     MtuDiscovery discovery = enabled(1200, 1452);
     for (int i = 0; i < 3; ++i) {
-        discovery.on_probe_sent(*discovery.probe_size_to_send(kStart));
+        discovery.on_probe_sent(*discovery.probe_size_to_send(kRoom, kStart));
         discovery.on_probe_lost(1452, kStart);
     }
-    ASSERT_LT(*discovery.probe_size_to_send(kStart), 1452u);
+    ASSERT_LT(*discovery.probe_size_to_send(kRoom, kStart), 1452u);
     EXPECT_TRUE(discovery.on_probe_acked(1452, kStart).changed);
     EXPECT_EQ(discovery.datagram_size(), 1452u);
-    EXPECT_FALSE(discovery.probe_size_to_send(kStart));
+    EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart));
 }
 
 TEST(MtuDiscovery, LimitsLowerTheCapAndTheSizeInUse) {
     MtuDiscovery discovery = enabled(1400, 9000);
     EXPECT_FALSE(discovery.limit(1500).changed);
-    EXPECT_EQ(discovery.probe_size_to_send(kStart), 1500u);
+    EXPECT_EQ(discovery.probe_size_to_send(kRoom, kStart), 1500u);
     EXPECT_TRUE(discovery.limit(1300).changed);
     EXPECT_EQ(discovery.datagram_size(), 1300u);
-    EXPECT_FALSE(discovery.probe_size_to_send(kStart));
+    EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart));
     EXPECT_TRUE(discovery.limit(500).changed);
     EXPECT_EQ(discovery.datagram_size(), 1200u) << "QUIC needs 1200";
 }
 
 TEST(MtuDiscovery, AnAckOfAProbeAboveANewLimitIsIgnored) {
     MtuDiscovery discovery = enabled(1200, 9000);
-    discovery.on_probe_sent(*discovery.probe_size_to_send(kStart));
+    discovery.on_probe_sent(*discovery.probe_size_to_send(kRoom, kStart));
     discovery.limit(1400);
     EXPECT_FALSE(discovery.on_probe_acked(9000, kStart).changed);
-    EXPECT_EQ(discovery.probe_size_to_send(kStart), 1400u);
+    EXPECT_EQ(discovery.probe_size_to_send(kRoom, kStart), 1400u);
 }
 
 TEST(MtuDiscovery, TheSearchIsRepeatedAfterTheInterval) {
@@ -122,8 +135,8 @@ TEST(MtuDiscovery, TheSearchIsRepeatedAfterTheInterval) {
     search(discovery, 1300);
     const std::size_t found = discovery.datagram_size();
     ASSERT_LE(found, 1300u);
-    EXPECT_FALSE(discovery.probe_size_to_send(kStart + 10min - 1ns));
-    ASSERT_EQ(discovery.probe_size_to_send(kStart + 10min), 1452u);
+    EXPECT_FALSE(discovery.probe_size_to_send(kRoom, kStart + 10min - 1ns));
+    ASSERT_EQ(discovery.probe_size_to_send(kRoom, kStart + 10min), 1452u);
     search(discovery, 1452, kStart + 10min);
     EXPECT_EQ(discovery.datagram_size(), 1452u);
 }
@@ -132,7 +145,7 @@ TEST(MtuDiscovery, AnAckOfAProbeThatAnotherPathSentIsIgnored) {
     MtuDiscovery discovery = enabled(1200, 1452);
     EXPECT_FALSE(discovery.on_probe_acked(1452, kStart).changed);
     EXPECT_EQ(discovery.datagram_size(), 1200u);
-    EXPECT_EQ(discovery.probe_size_to_send(kStart), 1452u);
+    EXPECT_EQ(discovery.probe_size_to_send(kRoom, kStart), 1452u);
 }
 
 // --- Black holes ---

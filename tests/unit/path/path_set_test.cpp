@@ -13,6 +13,7 @@ using test::Payload;
 using test::token_of;
 
 constexpr Instant kStart{1h};
+constexpr std::size_t kRoom = kMaxDatagramSize;
 
 AddressPair from(const char* remote, const char* local = "192.0.2.1:443") {
     return {parse_address(local), parse_address(remote)};
@@ -278,19 +279,19 @@ TEST(PathSet, EcnIsTestedAgainOnANewPathAndNotAfterARebinding) {
 TEST(PathSet, ThePeersLargestPayloadBindsOldAndNewPaths) {
     Fixture f;
     EXPECT_FALSE(f.paths.limit_datagram_size(1250).changed);
-    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1250u);
+    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kRoom, kStart), 1250u);
     f.receive(kElsewhere, true, 1);
     f.paths.active().mtu.enable();
-    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1250u);
+    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kRoom, kStart), 1250u);
 }
 
 TEST(PathSet, AProbeOnItsWayWhenThePathChangedDoesNotBlockTheSearchForEver) {
     Fixture f;
-    f.paths.active().mtu.on_probe_sent(*f.paths.active().mtu.probe_size_to_send(kStart));
+    f.paths.active().mtu.on_probe_sent(*f.paths.active().mtu.probe_size_to_send(kRoom, kStart));
     f.receive(kElsewhere, true, 1);
     f.receive(kHome);
     ASSERT_EQ(f.paths.active_index(), kInitialPath);
-    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kStart), 1452u);
+    EXPECT_EQ(f.paths.active().mtu.probe_size_to_send(kRoom, kStart), 1452u);
 }
 
 TEST(AddressPair, PortOnlyChangesAreToldFromOthers) {
