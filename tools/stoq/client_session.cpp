@@ -95,16 +95,8 @@ void add_client_options(CLI::App& command, ClientOptions& options) {
     command.add_option("--qlog", options.qlog_directory, "directory for a qlog file");
     command.add_option("--timeout", options.timeout, "how long the server may take to answer")
         ->capture_default_str();
-    command
-        .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
-        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
-        ->capture_default_str();
+    add_path_options(command, options.path);
     add_identity_options(command, options.identity, /*server=*/false);
-}
-
-CongestionAlgorithm congestion_of(const std::string& name) {
-    if (name == "bbr") return CongestionAlgorithm::kBbr;
-    return name == "newreno" ? CongestionAlgorithm::kNewReno : CongestionAlgorithm::kCubic;
 }
 
 std::string negotiated(const ConnectionInfo& info) {
@@ -170,7 +162,7 @@ void ClientSession::attempt(const Address& remote) {
     config.settings.handshake_timeout = parse_duration(options_.timeout);
     // A server forgets a client that vanished soon; one that waits for a disk has to say so.
     config.settings.keep_alive_interval = std::chrono::seconds(3);
-    config.settings.congestion = congestion_of(options_.congestion);
+    apply(options_.path, config.settings);
     const Instant start = runtime_->now();
     const auto connection = runtime_->connect(config);
     if (!connection) throw Failure(ExitCode::kOther, connection.error().message());

@@ -7,6 +7,7 @@
 
 #include "exit_code.h"
 #include "identity_options.h"
+#include "path_options.h"
 #include "quantity.h"
 #include "stoq/runtime.h"
 #include "url.h"
@@ -25,11 +26,9 @@ struct ClientOptions {
     bool insecure = false;
     std::string qlog_directory;
     std::string timeout = "10s";  // of the handshake
-    std::string congestion = "cubic";
+    PathOptions path;
 };
 void add_client_options(CLI::App& command, ClientOptions& options);
-
-CongestionAlgorithm congestion_of(const std::string& name);
 
 // Blocking: the loop turns inside of connect() and run_until(). Failures are thrown from these two,
 // never through the library.

@@ -202,6 +202,7 @@ void print_json(const Report& report) {
         {"packets_sent", report.statistics.packets_sent},
         {"packets_received", report.statistics.packets_received},
         {"packets_lost", report.statistics.packets_lost},
+        {"datagram_bytes", report.statistics.datagram_size},
         {"group", report.info.key_exchange_group},
         {"signature", report.info.signature},
         {"cipher", report.info.cipher_suite},
@@ -223,9 +224,9 @@ void print_text(const Report& report) {
         fmt::print("latency    p50 {}, p99 {}, p99.9 {}\n", show_duration(report.p50),
                    show_duration(report.p99), show_duration(report.p999));
     }
-    fmt::print("path       rtt {}, {} packets lost of {} sent\n",
-               show_duration(report.statistics.smoothed_rtt), report.statistics.packets_lost,
-               report.statistics.packets_sent);
+    fmt::print("path       rtt {}, datagrams of {} bytes, {} packets lost of {} sent\n",
+               show_duration(report.statistics.smoothed_rtt), report.statistics.datagram_size,
+               report.statistics.packets_lost, report.statistics.packets_sent);
 }
 
 void print_perf_result(const Report& report) {

@@ -61,7 +61,7 @@ public:
         config.address = options_.listen;
         config.credentials = server_credentials(options_, alpn_);
         config.settings = settings;
-        config.settings.congestion = congestion_of(options_.congestion);
+        apply(options_.path, config.settings);
         for (unsigned i = 0; i < options_.workers; ++i) {
             runtimes_.push_back(value_or_fail(Runtime::create(runtime_settings(i))));
             Runtime& runtime = *runtimes_.back();

@@ -18,10 +18,7 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
         ->capture_default_str();
     command.add_option("--qlog", options.qlog_directory,
                        "directory for a qlog file per connection");
-    command
-        .add_option("--congestion", options.congestion, "congestion control: cubic, newreno or bbr")
-        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
-        ->capture_default_str();
+    add_path_options(command, options.path);
     command
         .add_option("--workers", options.workers,
                     "threads that share the port, each with connections of its own")

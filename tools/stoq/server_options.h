@@ -4,6 +4,7 @@
 #include <string>
 
 #include "identity_options.h"
+#include "path_options.h"
 
 namespace CLI {
 class App;
@@ -18,7 +19,7 @@ struct ServerOptions {
     std::string client_ca_file;
     std::string listen = "[::]:4433";
     std::string qlog_directory;
-    std::string congestion = "cubic";
+    PathOptions path;
     bool retry = false;
     unsigned workers = 1;
     std::string key_file;
