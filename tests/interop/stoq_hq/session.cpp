@@ -60,6 +60,11 @@ stoq::Settings base_settings(const Options& options) {
     if (options.feature == Feature::kVersion2) {
         settings.versions = {stoq::QuicVersion::kVersion2, stoq::QuicVersion::kVersion1};
     }
+    // What a client sends in 1-RTT packets is counted there: probes of the datagram size are not
+    // what is meant.
+    if (options.feature == Feature::kZeroRtt) {
+        settings.max_datagram_size = settings.initial_datagram_size;
+    }
     return settings;
 }
 
