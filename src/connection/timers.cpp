@@ -58,7 +58,7 @@ void Connection::on_timeout(Instant now) {
 
 void Connection::on_recovery_timeout(Instant now) {
     const recovery::TimeoutOutcome outcome = recovery_.on_timeout(now);
-    apply(outcome.lost, PacketNumberSpace::kApplication, now);
+    apply(outcome.lost, outcome.space_of_lost, now);
     update_pacer(now);
     emit_metrics(now);
     if (!outcome.probe_timeout()) return;
@@ -66,9 +66,14 @@ void Connection::on_recovery_timeout(Instant now) {
     path::EcnValidator& ecn = paths_.active().ecn;
     const observe::EcnState before = ecn.state();
     if (ecn.on_probe_timeout(recovery_.probe_timeout_count())) emit_ecn_state(before, now);
-    pending_.probes = outcome.probes;
     for (const auto space : {PacketNumberSpace::kInitial, PacketNumberSpace::kHandshake,
                              PacketNumberSpace::kApplication}) {
+        std::uint8_t& owed = pending_.probes[index_of(space)];
+        owed = std::max(owed, outcome.probes[index_of(space)]);
+        // Of a handshake that waits for room in the window nothing may be in flight.
+        if (space != PacketNumberSpace::kApplication && handshake_.has_pending(space)) {
+            owed = std::max<std::uint8_t>(owed, 1);
+        }
         if (outcome.probes[index_of(space)] > 0) requeue_for_probe(space, now);
     }
 }

@@ -104,6 +104,7 @@ struct AckOutcome {
 
 struct TimeoutOutcome {
     LossInfo lost;
+    PacketNumberSpace space_of_lost = PacketNumberSpace::kApplication;
     // Probe timeout: how many ack-eliciting packets to send per space, whatever the window and the
     // pacer say. A client's Initial probe goes into a datagram of at least 1200 bytes. All zero
     // when the timer was a loss timer.

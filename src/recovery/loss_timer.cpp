@@ -84,6 +84,7 @@ TimeoutOutcome LossRecovery::on_timeout(Instant now) {
     if (const Space* late = earliest_loss()) {
         Space& space = spaces_[static_cast<std::size_t>(late - spaces_.data())];
         outcome.lost = detect_lost(space, now);
+        outcome.space_of_lost = static_cast<PacketNumberSpace>(late - spaces_.data());
         retire(space, now);
         return outcome;
     }

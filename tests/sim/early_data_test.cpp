@@ -337,6 +337,24 @@ TEST(SimEarlyData, ItsStreamsCanBeResetBehindAPromise) {
     EXPECT_TRUE(pair.is_open());
 }
 
+// The server answers with as much as its window takes. What it says before that, and is lost, must
+// not wait for room.
+TEST(SimEarlyData, LostServerHelloIsSentAgainBeyondAFullWindow) {
+    for (std::size_t lost = 0; lost < 3; ++lost) {
+        Scenario scenario = plain_scenario(8 + lost, 100'000);
+        scenario.early = EarlyStart{};
+        scenario.plan.streams.push_back({.initiator = Role::kServer, .request = 300'000});
+        World world(scenario);
+        world.server_host().uplink().add_front(std::make_unique<ScriptedDrop>(
+            [lost](std::size_t index, const Datagram&) { return index == lost; }));
+        world.start();
+        ASSERT_TRUE(world.run_transfer()) << world.describe();
+        EXPECT_LT(world.simulation().now() - Simulation::kStart, milliseconds(1'500));
+        EXPECT_EQ(world.client_host().endpoint().info(world.client_connection())->early_data,
+                  EarlyDataState::kAccepted);
+    }
+}
+
 //= test 9000-7.4.1-9
 TEST(SimEarlyData, UnderLimitsThatHaveBecomeNarrowerIsSentAgain) {
     EarlyPair pair;

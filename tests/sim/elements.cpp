@@ -59,6 +59,11 @@ void Duplication::process(InFlight in, std::vector<InFlight>& out) {
     out.push_back(std::move(in));
 }
 
+void Replay::process(InFlight in, std::vector<InFlight>& out) {
+    if (in.at < until_) out.push_back({in.datagram, in.at + after_});
+    out.push_back(std::move(in));
+}
+
 void Corruption::process(InFlight in, std::vector<InFlight>& out) {
     if (!in.datagram.bytes.empty() && happens(random_, probability_)) {
         for (std::uint64_t flips = draw(random_, 1, 8); flips > 0; --flips) {

@@ -92,6 +92,17 @@ private:
     SeededRandom random_;
 };
 
+// Sends again, `after` so long, what passes before `until`.
+class Replay final : public Element {
+public:
+    Replay(Duration after, Instant until) : after_(after), until_(until) {}
+    void process(InFlight in, std::vector<InFlight>& out) override;
+
+private:
+    Duration after_;
+    Instant until_;
+};
+
 // Flips one to eight bits anywhere in the datagram.
 class Corruption final : public Element {
 public:

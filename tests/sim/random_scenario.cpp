@@ -178,6 +178,18 @@ void draw_troubles(std::uint64_t seed, Scenario& scenario) {
     }
 }
 
+// From another one.
+void draw_early_start(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0x0e4a'0000'0000'0000u);
+    random.next();
+    if (!one_in(random, 4)) return;
+    EarlyStart early;
+    early.rejected = one_in(random, 3);
+    if (early.rejected) scenario.server_endpoint.early_data_register = 0;
+    if (one_in(random, 2)) early.replayed_after = draw_time(random, std::chrono::seconds(20));
+    scenario.early = early;
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t seed) {
@@ -198,6 +210,7 @@ Scenario random_scenario(std::uint64_t seed) {
     scenario.max_datagrams = draw(random, 1, 44);
     if (one_in(random, 3)) scenario.receive_interval = draw_time(random, milliseconds(2));
     draw_troubles(seed, scenario);
+    draw_early_start(seed, scenario);
     return scenario;
 }
 

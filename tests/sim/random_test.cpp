@@ -1,5 +1,7 @@
 // Random scenarios: every byte arrives exactly once and in order, or the connection ends with the
 // error that the scenario explains. Repeat one with STOQ_SIM_SEED=n, run more with STOQ_SIM_RUNS=n.
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "sim/scenario.h"
@@ -25,6 +27,21 @@ TEST_P(SimRandom, EveryByteArrivesOnceOrTheErrorIsExplained) {
     }
     std::printf("seeds %llu to %llu: %zu failed\n", static_cast<unsigned long long>(first),
                 static_cast<unsigned long long>(first + count - 1), failures);
+}
+
+// That 0-RTT data is offered says nothing of what becomes of it.
+TEST(SimRandomScenarios, OfferEarlyDataThatIsTakenAndThatIsNot) {
+    std::map<EarlyDataState, std::size_t> seen;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        World world(random_scenario(seed));
+        world.start();
+        world.run_transfer();
+        const auto info = world.client_host().endpoint().info(world.client_connection());
+        if (info) ++seen[info->early_data];
+    }
+    EXPECT_GE(seen[EarlyDataState::kAccepted], 5u);
+    EXPECT_GE(seen[EarlyDataState::kRejected], 3u);
+    EXPECT_GE(seen[EarlyDataState::kNone], 50u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Eighths, SimRandom, testing::Values(1, 2, 3, 4, 5, 6, 7, 8));

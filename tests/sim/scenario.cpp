@@ -4,10 +4,14 @@
 #include <sstream>
 
 #include "congestion/controller.h"
+#include "sim/first_ticket.h"
 #include "support/test_credentials.h"
 
 namespace stoq::sim {
 namespace {
+
+// What of a client's datagrams is replayed.
+constexpr Duration kFirstMoments = std::chrono::milliseconds(50);
 
 constexpr auto kKeyType = KeyType::kEd25519;  // its signatures always have the same length
 
@@ -73,6 +77,12 @@ std::string to_string(const Scenario& scenario) {
             out << "; " << (actions == &scenario.client_actions ? "client" : "server")
                 << (action.kind == Action::Kind::kUpdateKeys ? " updates keys" : " migrates")
                 << " after " << milliseconds(action.after) << " ms";
+        }
+    }
+    if (scenario.early) {
+        out << "; 0-RTT" << (scenario.early->rejected ? " rejected" : "");
+        if (const auto after = scenario.early->replayed_after) {
+            out << " replayed after " << milliseconds(*after) << " ms";
         }
     }
     print(out, "client", scenario.client);
@@ -182,6 +192,10 @@ World::World(const Scenario& scenario)
     server_host_.set_application(&server_actor_);
     if (!scenario.rebindings.empty()) client_host_.uplink().add(nat_.outward());
     client_host_.uplink().add(make_pipe(scenario.up, derived(scenario.seed, 12)));
+    if (scenario.early && scenario.early->replayed_after) {
+        client_host_.uplink().add(std::make_unique<Replay>(*scenario.early->replayed_after,
+                                                           Simulation::kStart + kFirstMoments));
+    }
     server_host_.uplink().add(make_pipe(scenario.down, derived(scenario.seed, 13)));
     if (!scenario.rebindings.empty()) server_host_.uplink().add(nat_.inward());
     if (!scenario.silence) return;
@@ -232,12 +246,29 @@ void World::start_qlog() {
 }
 
 void World::start() {
-    start(client_config(scenario_.client));
+    ClientConfig config = client_config(scenario_.client);
+    if (scenario_.early) resume(config);
+    start(config);
+}
+
+void World::resume(ClientConfig& config) {
+    static const auto credentials = [] {
+        Credentials early = *shared_client_credentials();
+        early.early_data = true;
+        return std::make_shared<const Credentials>(early);
+    }();
+    config.credentials = credentials;
+    ServerConfig listening = server_config(scenario_.server);
+    listening.credentials.early_data = true;
+    if (!server_host_.endpoint().listen(listening)) std::abort();
+    config.ticket = first_ticket(client_host_, server_host_, config);
+    if (config.ticket.empty()) std::abort();
 }
 
 void World::start(const ClientConfig& config) {
-    const auto listening = server_host_.endpoint().listen(server_config(scenario_.server));
-    if (!listening) std::abort();
+    ServerConfig listening = server_config(scenario_.server);
+    listening.credentials.early_data = scenario_.early.has_value();
+    if (!server_host_.endpoint().listen(listening)) std::abort();
     client_connection_ = client_host_.endpoint().connect(config, simulation_.now()).value();
 }
 

@@ -50,12 +50,20 @@ struct Action {
     Kind kind = Kind::kUpdateKeys;
 };
 
+// The client resumes an earlier connection, and begins its transfer in 0-RTT packets.
+struct EarlyStart {
+    bool rejected = false;  // by a server that cannot remember it
+    // Every datagram of the client's first moments comes again, so much later.
+    std::optional<Duration> replayed_after{};
+};
+
 struct Scenario {
     std::uint64_t seed = 1;
     LinkSettings up;    // client to server
     LinkSettings down;  // server to client
     std::optional<Silence> silence;
     std::vector<Rebinding> rebindings;
+    std::optional<EarlyStart> early;
     // In the order of time.
     std::vector<Action> client_actions;
     std::vector<Action> server_actions;
@@ -134,6 +142,7 @@ public:
     std::string describe() const;
 
 private:
+    void resume(ClientConfig& config);
     void schedule_rebindings();
     void start_qlog();
 

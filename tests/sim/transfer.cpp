@@ -88,11 +88,21 @@ void Transfer::on_event(const Event& event, Instant now) {
 void Transfer::on(const ConnectionEstablished& event, Instant) {
     if (established_) return fail("established twice");
     established_ = true;
-    connection_ = event.connection;
+    if (active_ && event.connection != connection_) return fail("two connections");
+    begin(event.connection);
+}
+
+void Transfer::on(const EarlyDataReady& event, Instant) {
+    begin(event.connection);
+}
+
+void Transfer::begin(ConnectionHandle connection) {
+    active_ = true;
+    connection_ = connection;
 }
 
 void Transfer::on(const ConnectionClosed& event, Instant) {
-    if (established_ && event.connection != connection_) return;
+    if (active_ && event.connection != connection_) return;
     if (closed_) return fail("closed twice");
     closed_ = event.info;
 }
@@ -101,6 +111,9 @@ void Transfer::on(const StreamOpened& event, Instant) {
     const StreamPlan* plan = plan_of(event.stream);
     const std::string name = std::to_string(event.stream.value());
     if (plan == nullptr) return fail("the peer opened stream " + name + ", which nobody planned");
+    // In 0-RTT packets, before the connection is established.
+    if (!active_) begin(event.connection);
+    if (event.connection != connection_) return fail("a stream of another connection");
     if (streams_.contains(event.stream.value())) return fail("stream " + name + " opened twice");
     add(event.stream, *plan).opened = true;
 }
@@ -173,7 +186,7 @@ void Transfer::finish_receiving(Stream& stream) {
 }
 
 bool Transfer::pump(Instant now) {
-    if (!established_ || closed_ || !failure_.empty()) {
+    if (!active_ || closed_ || !failure_.empty()) {
         wake_ = kNever;
         return false;
     }

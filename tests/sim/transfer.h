@@ -92,6 +92,7 @@ private:
     void fail(const std::string& what);
 
     void on(const ConnectionEstablished& event, Instant now);
+    void on(const EarlyDataReady& event, Instant now);
     void on(const ConnectionClosed& event, Instant now);
     void on(const StreamOpened& event, Instant now);
     void on(const StreamReadable& event, Instant now);
@@ -104,6 +105,7 @@ private:
     void on(const DatagramWritable& event, Instant now);
     void on(const auto&, Instant) {}
 
+    void begin(ConnectionHandle connection);
     bool open_streams();
     bool send_on(StreamId id, Stream& stream);
     bool end_sending(StreamId id, Stream& stream);
@@ -118,6 +120,7 @@ private:
     const TransferPlan& plan_;
     SeededRandom random_;
     ConnectionHandle connection_;
+    bool active_ = false;  // connection_ is the one: established, or in 0-RTT
     bool established_ = false;
     std::optional<CloseInfo> closed_;
     std::map<std::uint64_t, Stream> streams_;
