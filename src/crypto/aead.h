@@ -50,7 +50,7 @@ public:
 
 // Who does the work. Both give the same bytes.
 enum class Backend : std::uint8_t {
-    kAutomatic,  // the fastest that this build and this machine have
+    kAutomatic,  // what is faster here: measured when a suite is first used
     kOpenssl,
     kIpsecMb,  // intel-ipsec-mb: x86-64 with AES-NI and PCLMULQDQ
 };
@@ -61,6 +61,9 @@ enum class Direction : std::uint8_t { kSeal, kOpen };
 
 // Whether this build has the backend and this machine the instructions it needs.
 bool is_available(Backend backend);
+
+// What kAutomatic means with a suite.
+Backend automatic_backend(CipherSuite suite);
 
 // `key` has properties_of(suite).key_size bytes (checked); an unavailable backend is a bug
 // (checked).

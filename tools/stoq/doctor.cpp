@@ -39,6 +39,13 @@ void show_system() {
 void show_crypto() {
     line(true, "OpenSSL", OpenSSL_version(OPENSSL_VERSION), {});
     line(true, "key exchange", "X25519MLKEM768 (post-quantum); required between STOQ programs", {});
+    const bool openssl_leads = crypto::is_available(crypto::Backend::kIpsecMb) &&
+                               crypto::automatic_backend(crypto::CipherSuite::kAes128GcmSha256) !=
+                                   crypto::Backend::kIpsecMb;
+    if (openssl_leads) {
+        line(true, "packet protection", "OpenSSL, which is faster here than intel-ipsec-mb", {});
+        return;
+    }
     yes_or_no(
         crypto::is_available(crypto::Backend::kIpsecMb), "packet protection",
         "intel-ipsec-mb: batches of packets",

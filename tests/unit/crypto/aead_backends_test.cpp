@@ -111,6 +111,13 @@ protected:
     std::unique_ptr<Aead> seal_openssl_, seal_ipsec_mb_, open_openssl_, open_ipsec_mb_;
 };
 
+TEST_P(AeadBackendsTest, AutomaticIsOneOfThemAndStaysThat) {
+    const Backend first = automatic_backend(GetParam());
+    EXPECT_NE(first, Backend::kAutomatic);
+    EXPECT_TRUE(is_available(first));
+    EXPECT_EQ(automatic_backend(GetParam()), first);
+}
+
 TEST_P(AeadBackendsTest, AgreeOnEveryPacketSize) {
     make_aeads();
     for (std::size_t size = 21; size <= 9000; ++size) {
