@@ -83,7 +83,8 @@ struct RuntimeSettings {
     // Of the loop's time, what new handshakes get while data flows, above 0; the rest of them
     // waits. 1: they are served as they come, and a flood of them slows connections down.
     double handshake_share = 0.15;
-    // Looks for work this long before it sleeps: shorter latency, paid for with processor time.
+    // Looks for work this long before it sleeps, where work has lately come as soon: shorter
+    // latency, paid for with processor time.
     Duration spin = Duration::zero();
 };
 

@@ -79,7 +79,10 @@ RuntimeResult<std::unique_ptr<Runtime::Implementation>> Runtime::Implementation:
 }
 
 Runtime::Implementation::Implementation(const RuntimeSettings& settings, io::Waker waker)
-    : settings_(settings), sockets_(std::move(waker)), handshakes_(settings.handshake_share) {}
+    : settings_(settings),
+      sockets_(std::move(waker)),
+      handshakes_(settings.handshake_share),
+      spinning_(settings.spin) {}
 
 Runtime::Implementation::~Implementation() {
     if (inbox_ != nullptr) inbox_->close();

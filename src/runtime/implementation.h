@@ -9,6 +9,7 @@
 #include "observe/qlog_directory.h"
 #include "runtime/handshake_share.h"
 #include "runtime/sockets.h"
+#include "runtime/spinning.h"
 #include "runtime/timers.h"
 #include "runtime/worker_inbox.h"
 #include "stoq/runtime.h"
@@ -80,12 +81,12 @@ private:
     runtime::Sockets sockets_;
     runtime::Timers timers_;
     runtime::HandshakeShare handshakes_;
+    runtime::Spinning spinning_;
     runtime::WorkerInbox* inbox_ = nullptr;  // the group's, as this worker of it
     EventHandler handler_;
     std::vector<OpenConnection> open_;  // by the handle's index
     std::size_t open_count_ = 0;
     std::size_t connecting_count_ = 0;
-    Instant last_work_{};
     std::atomic<bool> stop_ = false;
     std::atomic<bool> posted_any_ = false;
     std::mutex posted_mutex_;

@@ -49,7 +49,7 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     worked |= dispatch_events();
     sockets_.update_interest();
     if (!worked) return sleep(max_wait);
-    if (settings_.spin > Duration::zero()) last_work_ = io::now();
+    if (spinning_.enabled()) spinning_.on_work(io::now());
     return true;
 }
 
@@ -170,7 +170,7 @@ Instant Runtime::Implementation::next_timeout() const {
 
 bool Runtime::Implementation::sleep(Duration max_wait) {
     const Instant now = io::now();
-    if (now - last_work_ < settings_.spin) return true;
+    if (spinning_.should_spin(now)) return true;
     const Instant next = next_timeout();
     const Duration until = next == kNever ? Duration::max() : next - now;
     return sockets_.wait(std::min(max_wait, until));
