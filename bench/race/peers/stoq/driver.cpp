@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "application.h"
 #include "stoq/runtime.h"
@@ -25,6 +26,7 @@ stoq::Settings settings_of(const Options& options) {
     settings.initial_stream_window = settings.max_stream_window = options.window;
     settings.initial_connection_window = settings.max_connection_window = options.window;
     settings.max_bidirectional_streams = 1000;
+    settings.max_datagram_frame_size = 65'535;
     settings.ack_eliciting_threshold = kPacketsPerAck;
     settings.idle_timeout = std::chrono::seconds(60);
     return settings;
@@ -72,6 +74,7 @@ public:
         config.server_name = kServerName;
         config.credentials = credentials_;
         config.settings = settings_of(options_);
+        config.ticket = take_ticket();
         const auto connection = runtime_->connect(config);
         if (!connection) fail(connection.error().message());
         return id_of(*connection);
@@ -106,7 +109,11 @@ public:
         (void)endpoint_.stop_sending(handle_of(key.connection), stream_of(key), 0);
     }
 
-    bool send_datagram(ConnectionId, Bytes) override { return false; }
+    // What finds the queue full is lost, as on any full link.
+    bool send_datagram(ConnectionId connection, Bytes bytes) override {
+        const auto sent = endpoint_.send_datagram(handle_of(connection), bytes);
+        return sent || sent.error() == stoq::ApiError::kWouldBlock;
+    }
 
     void close(ConnectionId connection) override {
         (void)endpoint_.close(handle_of(connection), 0);
@@ -130,7 +137,6 @@ private:
     }
 
     void load_trust() {
-        if (options_.resumed) unsupported("no resumption by clients yet");
         auto trust = stoq::Trust::ca_file(options_.ca);
         if (!trust) fail(trust.error().message());
         credentials_->trust = *trust;
@@ -153,9 +159,21 @@ private:
         } else if (const auto* closed = std::get_if<stoq::ConnectionClosed>(&event)) {
             if (closed->info.kind == stoq::CloseKind::kLocalApplication) return;
             application().on_closed(id_of(closed->connection), stoq::to_string(closed->info));
+        } else if (const auto* datagram = std::get_if<stoq::DatagramReceived>(&event)) {
+            application().on_datagram(id_of(datagram->connection), datagram->bytes);
+        } else if (const auto* received = std::get_if<stoq::TicketReceived>(&event)) {
+            if (options_.resumed) tickets_.push_back(received->ticket);
         } else if (std::get_if<stoq::StreamsAvailable>(&event) != nullptr) {
             application().on_streams_available();
         }
+    }
+
+    // The newest; the last one serves until another comes.
+    std::vector<std::uint8_t> take_ticket() {
+        if (tickets_.empty()) return {};
+        std::vector<std::uint8_t> ticket = tickets_.back();
+        if (tickets_.size() > 1) tickets_.pop_back();
+        return ticket;
     }
 
     void read(stoq::ConnectionHandle connection, stoq::StreamId stream) {
@@ -177,6 +195,7 @@ private:
     std::unique_ptr<stoq::Runtime> runtime_;
     stoq::Endpoint& endpoint_;
     std::shared_ptr<stoq::Credentials> credentials_ = std::make_shared<stoq::Credentials>();
+    std::vector<std::vector<std::uint8_t>> tickets_;
 };
 
 }  // namespace
