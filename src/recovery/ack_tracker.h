@@ -45,6 +45,11 @@ public:
     bool ack_now() const { return ack_now_; }
     // There is something new to acknowledge: add an ACK to whatever is being sent.
     bool ack_pending() const { return unacknowledged_ > 0; }
+    // Something was acknowledged that the peer may not have heard of: a packet that is sent for
+    // want of an answer should say it again.
+    bool is_unconfirmed() const {
+        return largest_ack_eliciting_ && *largest_ack_eliciting_ >= ack_floor_;
+    }
     // When ack_now() is to be taken as true although it is not; kNever when nothing waits.
     Instant ack_deadline() const;
 

@@ -50,6 +50,27 @@ TEST(Conformance, AckElicitingPacketIsAcknowledgedWithinMaxAckDelay) {
     EXPECT_GE(acks.back().largest.value(), number);
 }
 
+// The peer waits for an ACK that was lost, and its own probes get lost as well: ours bring it.
+TEST(Conformance, ProbesRepeatAcknowledgementsThatThePeerMayNotHaveSeen) {
+    Sandbox sandbox(Role::kServer);
+    ASSERT_TRUE(sandbox.ready());
+    send(sandbox, wire::StreamFrame{StreamId(0), 0, {}, true});
+    const std::uint64_t number = sandbox.next_number() + 1;
+    sandbox.send(std::array<std::uint8_t, 1>{0x01});
+    sandbox.send(std::array<std::uint8_t, 1>{0x01});
+    ASSERT_FALSE(sandbox.frames_sent<wire::AckFrame>().empty());
+    ASSERT_TRUE(sandbox.victim().write(sandbox.victim_connection(), StreamId(0),
+                                       std::vector<std::uint8_t>(100)));
+    EXPECT_TRUE(sandbox.frames_sent<wire::AckFrame>().empty());
+    std::vector<wire::AckFrame> again;
+    for (int i = 0; i < 5 && again.empty(); ++i) {
+        sandbox.wait_for_timer();
+        again = sandbox.frames_sent<wire::AckFrame>();
+    }
+    ASSERT_FALSE(again.empty());
+    EXPECT_GE(again.back().largest.value(), number);
+}
+
 // draft-ietf-quic-ack-frequency sections 4 and 5.
 TEST(Conformance, AcksComeAsSeldomAsThePeerAsks) {
     Sandbox sandbox(Role::kServer);

@@ -216,6 +216,11 @@ std::optional<CloseInfo> Sandbox::closed() {
     return closed_;
 }
 
+void Sandbox::wait_for_timer() {
+    now_ = std::max(now_, victim().next_timeout());
+    victim().on_timeout(now_);
+}
+
 void Sandbox::wait(Duration duration) {
     const Instant end = now_ + duration;
     transmit(victim());

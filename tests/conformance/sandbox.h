@@ -69,6 +69,8 @@ public:
     std::vector<Frame> frames_sent();
     // Time goes by for the victim.
     void wait(Duration duration);
+    // Until the victim's next timer, whose doing can be looked at.
+    void wait_for_timer();
     std::vector<Event> take_events();
 
     const wire::ConnectionId& victim_id() const { return victim_id_; }
