@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::uint16_t kPreferredPort = 4443;
 constexpr auto kGoodbye = std::chrono::seconds(5);
+constexpr auto kKeepAlive = std::chrono::seconds(2);
 // The runner's links lose a third of all datagrams: patience belongs to the runner.
-constexpr auto kHandshakePatience = std::chrono::seconds(120);
+constexpr auto kPatience = std::chrono::seconds(120);
 
 template <typename T>
 T value_or_fail(stoq::Result<T, stoq::RuntimeError> result) {
@@ -56,7 +57,10 @@ stoq::Credentials base_credentials(const Options& options) {
 
 stoq::Settings base_settings(const Options& options) {
     stoq::Settings settings;
-    settings.handshake_timeout = kHandshakePatience;
+    settings.handshake_timeout = kPatience;
+    settings.idle_timeout = kPatience;
+    // A client that only listens would never tell a server where it is since a rebinding.
+    if (!options.server) settings.keep_alive_interval = kKeepAlive;
     if (options.feature == Feature::kVersion2) {
         settings.versions = {stoq::QuicVersion::kVersion2, stoq::QuicVersion::kVersion1};
     }
