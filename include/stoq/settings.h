@@ -15,6 +15,18 @@ namespace tls {
 class StrikeRegister;
 }
 
+// What an endpoint derives its long-lived keys from. Every copy wipes itself.
+struct PersistentKey : std::array<std::uint8_t, 32> {
+    PersistentKey() : array{} {}
+    // NOLINTNEXTLINE(google-explicit-constructor): it is the same, but for its end.
+    PersistentKey(const std::array<std::uint8_t, 32>& bytes) : array(bytes) {}
+    PersistentKey(const PersistentKey&) = default;
+    PersistentKey& operator=(const PersistentKey&) = default;
+    ~PersistentKey();
+
+    bool is_set() const { return *this != std::array<std::uint8_t, 32>{}; }
+};
+
 enum class CongestionAlgorithm : std::uint8_t {
     kNewReno,  // RFC 9002 section 7
     kCubic,    // RFC 9438
@@ -164,7 +176,7 @@ struct EndpointSettings {
     // Seeds stateless reset tokens, address tokens and session tickets. Give the same bytes after a
     // restart and peers of the previous process are reset at once, and tokens and tickets live on.
     // All zero: a random key for this process only.
-    std::array<std::uint8_t, 32> persistent_key{};
+    PersistentKey persistent_key{};
     // Set by WorkerGroup (stoq/workers.h). Needs a persistent_key, the same for all of the group.
     std::optional<WorkerSettings> worker{};
     // Server: 0-RTT connections that are remembered for a quarter of a minute, so that a copy of

@@ -31,7 +31,7 @@ namespace stoq {
 struct WorkerGroupSettings {
     std::uint8_t count = 1;  // 1 to kMaxWorkers
     // Of all endpoints of the group (EndpointSettings::persistent_key). All zero: a random one.
-    std::array<std::uint8_t, 32> persistent_key{};
+    PersistentKey persistent_key{};
     // False: no program in the kernel, even where one may be loaded.
     bool kernel_selection = true;
     // The name of a Unix socket, by which a new process takes the port from this one, and by which

@@ -10,10 +10,9 @@ namespace stoq {
 namespace {
 
 bool is_valid(const WorkerSettings& worker, const EndpointSettings& settings) {
-    const bool has_key = settings.persistent_key != EndpointSettings{}.persistent_key;
     const int behind_last = worker.first + worker.count;
-    return has_key && worker.number >= worker.first && worker.number < behind_last &&
-           behind_last <= path::WorkerIdGenerator::kMaxWorkers;
+    return settings.persistent_key.is_set() && worker.number >= worker.first &&
+           worker.number < behind_last && behind_last <= path::WorkerIdGenerator::kMaxWorkers;
 }
 
 std::size_t length_of_ids(const EndpointSettings& settings) {

@@ -14,11 +14,9 @@ namespace {
 // A deadline that has passed without effect is looked at again after this long.
 constexpr Duration kRetryInterval = std::chrono::milliseconds(1);
 
-std::array<std::uint8_t, 32> root_key(const EndpointSettings& settings, RandomSource& random) {
-    const auto& given = settings.persistent_key;
-    if (std::ranges::any_of(given, [](std::uint8_t byte) { return byte != 0; })) return given;
-    std::array<std::uint8_t, 32> key{};
-    random.fill(key);
+PersistentKey root_key(const EndpointSettings& settings, RandomSource& random) {
+    PersistentKey key = settings.persistent_key;
+    if (!key.is_set()) random.fill(key);
     return key;
 }
 
@@ -29,8 +27,7 @@ std::shared_ptr<tls::StrikeRegister> strike_register(const EndpointSettings& set
 }
 
 // One key for each purpose, so that none says anything about another.
-std::array<std::uint8_t, 32> derived_key(const std::array<std::uint8_t, 32>& root,
-                                         std::string_view purpose) {
+PersistentKey derived_key(const PersistentKey& root, std::string_view purpose) {
     return crypto::hmac_sha256(
         root, {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
 }
@@ -69,7 +66,8 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
 }
 
 ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
-    auto context = tls::Context::create(Role::kServer, config.credentials, {&root_key_, 1});
+    const std::array<std::uint8_t, 32>& ticket_key = root_key_;
+    auto context = tls::Context::create(Role::kServer, config.credentials, {&ticket_key, 1});
     if (!context) return std::unexpected(ApiError::kCredentials);
     server_ = Server{std::move(*context), config.settings};
     return {};

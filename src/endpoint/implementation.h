@@ -150,7 +150,7 @@ private:
     std::optional<Event> next_event_of(SlabHandle handle, Entry& entry);
 
     EndpointSettings settings_;
-    std::array<std::uint8_t, 32> root_key_;
+    PersistentKey root_key_;
     std::unique_ptr<path::ConnectionIdGenerator> generator_;
     path::ResetTokenKey reset_key_;
     endpoint::TokenSealer tokens_;

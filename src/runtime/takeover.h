@@ -21,6 +21,7 @@
 #include "io/local_channel.h"
 #include "io/udp/port_selector.h"
 #include "io/wakeup.h"
+#include "stoq/settings.h"
 
 namespace stoq::runtime {
 
@@ -32,7 +33,7 @@ struct SharedPort {
 
 // What a process that runs has to give.
 struct Offer {
-    std::array<std::uint8_t, 32> persistent_key{};
+    PersistentKey persistent_key;
     std::uint8_t first = 0;  // numbers of its workers
     std::uint8_t count = 0;
     std::vector<SharedPort> ports;

@@ -20,10 +20,6 @@ std::unexpected<RuntimeError> failure(std::error_code error, std::string text) {
     return std::unexpected(RuntimeError{.system = error, .text = std::move(text)});
 }
 
-bool is_set(const std::array<std::uint8_t, 32>& key) {
-    return key != WorkerGroupSettings{}.persistent_key;
-}
-
 }  // namespace
 
 RuntimeResult<std::shared_ptr<WorkerGroup>> WorkerGroup::create(
@@ -37,7 +33,7 @@ RuntimeResult<std::shared_ptr<WorkerGroup>> WorkerGroup::create(
         if (!found) return failure(found.error(), "cannot ask " + settings.takeover_path);
         predecessor = std::move(*found);
     }
-    if (predecessor && is_set(settings.persistent_key) &&
+    if (predecessor && settings.persistent_key.is_set() &&
         predecessor->offer().persistent_key != settings.persistent_key) {
         return refusal("the process that has the port has another persistent key");
     }
@@ -72,7 +68,7 @@ WorkerGroup::Implementation::Implementation(const WorkerGroupSettings& settings,
         settings_.persistent_key = offer.persistent_key;
         // The half of the numbers that the predecessor does not use.
         first_ = offer.first < kMaxWorkers ? kMaxWorkers : 0;
-    } else if (!is_set(settings_.persistent_key)) {
+    } else if (!settings_.persistent_key.is_set()) {
         random.fill(settings_.persistent_key);
     }
 }

@@ -21,7 +21,7 @@ public:
 
     // What the endpoint of worker `index` needs; nothing when there is no such worker.
     std::optional<WorkerSettings> worker(std::uint8_t index) const;
-    const std::array<std::uint8_t, 32>& persistent_key() const { return settings_.persistent_key; }
+    const PersistentKey& persistent_key() const { return settings_.persistent_key; }
     const std::shared_ptr<tls::StrikeRegister>& strikes() const { return strikes_; }
 
     // A socket that worker `index` listens on, and how long connection IDs are.

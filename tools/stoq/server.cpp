@@ -154,7 +154,7 @@ private:
 
     const ServerOptions& options_;
     std::string_view alpn_;
-    std::array<std::uint8_t, 32> key_{};
+    PersistentKey key_;
     std::atomic<Port> port_ = Port::kOurs;
     std::shared_ptr<WorkerGroup> group_;
     std::vector<std::unique_ptr<Runtime>> runtimes_;

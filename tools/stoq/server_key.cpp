@@ -13,12 +13,10 @@
 namespace stoq::tool {
 namespace {
 
-using Key = std::array<std::uint8_t, 32>;
-
-Key make_key(const std::string& file) {
+PersistentKey make_key(const std::string& file) {
     const UniqueFd made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!made) throw file_failure("cannot make", file, errno);
-    Key key{};
+    PersistentKey key;
     if (RAND_priv_bytes(key.data(), static_cast<int>(key.size())) != 1) {
         throw Failure(ExitCode::kOther, "no random bytes for a key");
     }
@@ -30,7 +28,7 @@ Key make_key(const std::string& file) {
 
 }  // namespace
 
-Key server_key(const std::string& file) {
+PersistentKey server_key(const std::string& file) {
     const UniqueFd found(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!found && errno == ENOENT) return make_key(file);
     if (!found) throw file_failure("cannot open", file, errno);
@@ -40,7 +38,7 @@ Key server_key(const std::string& file) {
         throw Failure(ExitCode::kLocalFile,
                       file + " is a secret, and others may use it: chmod 600");
     }
-    Key key{};
+    PersistentKey key;
     if (about.st_size != static_cast<off_t>(key.size()) ||
         ::read(found.get(), key.data(), key.size()) != static_cast<ssize_t>(key.size())) {
         throw Failure(ExitCode::kLocalFile, file + " does not hold a key of 32 bytes");

@@ -1,14 +1,14 @@
 // The key of a server that outlives its process (EndpointSettings::persistent_key), in a file.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
+
+#include "stoq/settings.h"
 
 namespace stoq::tool {
 
 // Reads the 32 bytes of the file; makes it, with random ones, when there is none. Throws Failure,
 // also when others than its owner may read it.
-std::array<std::uint8_t, 32> server_key(const std::string& file);
+PersistentKey server_key(const std::string& file);
 
 }  // namespace stoq::tool
