@@ -161,8 +161,9 @@ void Connection::write_frames(PacketBuilder& packet, bool may_elicit, Instant no
     //= 9000-13.2.6-1
     //= 9000-13.2.6-2
     //= 9000-17.2.3-4
-    const bool asks_for_answer = pending_.probes[index_of(space)] > 0 ||
-                                 (packet.level() == EncryptionLevel::kOneRtt && pending_.ping);
+    // In the handshake, what was said long ago would be taken for a long round trip.
+    const bool asks_for_answer = packet.level() == EncryptionLevel::kOneRtt &&
+                                 (pending_.probes[index_of(space)] > 0 || pending_.ping);
     if (tracker(space).ack_pending() || tracker(space).ack_now() ||
         (asks_for_answer && may_elicit && tracker(space).is_unconfirmed())) {
         tracker(space).write_ack(writer, now, 3);
