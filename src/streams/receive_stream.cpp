@@ -20,7 +20,7 @@ void ReceiveStream::open(const ReceiveWindow& window) {
     final_size_ = reliable_size_ = kUnknownSize;
     reset_code_ = stop_code_ = 0;
     state_ = ReceiveState::kReceive;
-    stopping_ = end_shown_ = false;
+    stopping_ = end_shown_ = reset_at_ = false;
 }
 
 bool ReceiveStream::is_terminal() const {
@@ -91,7 +91,9 @@ bool ReceiveStream::complete() {
 
 TransportResult<ReceiveOutcome> ReceiveStream::on_reset(const PeerReset& reset) {
     STOQ_TRY(check_end(reset.final_size, true));
-    if (reliable_size_ != kUnknownSize && reset.code != reset_code_) {
+    // Of a peer that sends RESET_STREAM alone, nobody minds another code (RFC 9000 names no error).
+    reset_at_ |= reset.at;
+    if (reset_at_ && reliable_size_ != kUnknownSize && reset.code != reset_code_) {
         return failure(TransportErrorCode::kStreamStateError, Reason::kResetCodeChanged);
     }
     switch (state_) {

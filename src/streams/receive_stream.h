@@ -48,6 +48,7 @@ struct PeerReset {
     std::uint64_t code = 0;
     std::uint64_t final_size = 0;
     std::uint64_t reliable_size = 0;  // at most final_size
+    bool at = false;                  // RESET_STREAM_AT, even of nothing
 };
 
 // What a frame did.
@@ -129,6 +130,7 @@ private:
     ReceiveState state_ = ReceiveState::kReceive;
     bool stopping_ = false;
     bool end_shown_ = false;  // peek() has shown the end
+    bool reset_at_ = false;   // a RESET_STREAM_AT has come
 };
 
 }  // namespace stoq::streams

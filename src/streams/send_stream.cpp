@@ -80,10 +80,14 @@ ApiResult<std::uint64_t> SendStream::reset_at(std::uint64_t code, std::uint64_t 
             if (reliable_size > reliable_size_) return std::unexpected(ApiError::kInvalidArgument);
             if (reliable_size == reliable_size_) return 0;
             break;
+        // Nothing more is promised than before.
         case SendState::kResetSent:
-        case SendState::kDataReceived:
-        case SendState::kResetReceived: return 0;
+        case SendState::kResetReceived:
+            if (reliable_size > reliable_size_) return std::unexpected(ApiError::kInvalidArgument);
+            return 0;
+        case SendState::kDataReceived: return 0;
     }
+    STOQ_CHECK(reliable_size > 0);
     state_ = SendState::kPartialReset;
     reliable_size_ = reliable_size;
     fin_requested_ = fin_lost_ = reset_acked_ = false;
@@ -280,7 +284,7 @@ bool SendStream::on_reset_lost(std::uint64_t reliable_size) {
     return state_ == SendState::kResetSent;
 }
 
-void SendStream::restart() {
+std::uint64_t SendStream::restart() {
     window_.restart();
     switch (state_) {
         case SendState::kReady:
@@ -289,16 +293,16 @@ void SendStream::restart() {
             buffer_.restart();
             state_ = SendState::kReady;
             fin_lost_ = false;
-            return;
+            break;
         case SendState::kPartialReset:
-            buffer_.restart();
-            buffer_.truncate(reliable_size_);
             reset_waits_ = true;
-            return;
-        case SendState::kResetSent: final_size_ = 0; return;
+            buffer_.restart();
+            return buffer_.truncate(reliable_size_);
+        case SendState::kResetSent: final_size_ = 0; break;
         case SendState::kDataReceived:
-        case SendState::kResetReceived: return;
+        case SendState::kResetReceived: break;
     }
+    return 0;
 }
 
 }  // namespace stoq::streams

@@ -59,9 +59,9 @@ public:
     std::uint64_t buffered() const { return buffer_.buffered(); }
     // True when RESET_STREAM has to be sent; the buffered bytes are gone then.
     bool reset(std::uint64_t code);
-    // The same for all but the first `reliable_size` bytes, with a code that the first call of the
-    // two kinds settles. Returns how many bytes were released. When reset_due() becomes true,
-    // RESET_STREAM_AT has to be sent.
+    // The same for all but the first `reliable_size` bytes, at least one, with a code that the
+    // first call of the two kinds settles. Returns how many bytes were released. When reset_due()
+    // becomes true, RESET_STREAM_AT has to be sent.
     // @error kInvalidArgument when fewer were written, or fewer promised before.
     ApiResult<std::uint64_t> reset_at(std::uint64_t code, std::uint64_t reliable_size);
 
@@ -124,7 +124,8 @@ public:
     }
 
     // 0-RTT was rejected: everything unacknowledged counts as never sent, no limit is known.
-    void restart();
+    // Returns how many buffered bytes were released: those behind a promise.
+    std::uint64_t restart();
 
     std::uint64_t reset_code() const { return code_; }
 

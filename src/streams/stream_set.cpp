@@ -39,7 +39,7 @@ void StreamSet::reset_instead() {
 }
 
 void StreamSet::on_zero_rtt_rejected() {
-    table_.restart();
+    on_released(table_.restart());
     scheduler_.window().restart();
     table_.for_each([this](Stream& stream) {
         controls_.settle(stream, StreamControl::kStreamDataBlocked);

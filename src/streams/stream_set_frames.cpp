@@ -56,7 +56,8 @@ TransportResult<void> StreamSet::on_reset_stream_at(const wire::ResetStreamAtFra
     return on_peer_reset(frame.id,
                          {.code = frame.error_code,
                           .final_size = frame.final_size,
-                          .reliable_size = frame.reliable_size},
+                          .reliable_size = frame.reliable_size,
+                          .at = true},
                          kResetStreamAtType);
 }
 

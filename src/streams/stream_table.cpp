@@ -164,13 +164,15 @@ void StreamTable::set_peer_limits(const PeerLimits& limits) {
     });
 }
 
-void StreamTable::restart() {
+std::uint64_t StreamTable::restart() {
     peer_limits_ = PeerLimits{};
     for (OwnStreamLimit& limit : own_) limit.restart();
-    for_each([this](Stream& stream) {
+    std::uint64_t released = 0;
+    for_each([&](Stream& stream) {
         if (is_ours(stream.id) && !std::exchange(stream.held, true)) ++held_count_;
-        if (stream.sends) stream.send.restart();
+        if (stream.sends) released += stream.send.restart();
     });
+    return released;
 }
 
 bool StreamTable::release_held(Directionality directionality) {

@@ -44,7 +44,7 @@ public:
     // Raises the send limits of live and future streams; numbers of streams are own()'s.
     void set_peer_limits(const PeerLimits& limits);
     // 0-RTT was rejected: no limit is known, and our streams are held until one allows them.
-    void restart();
+    std::uint64_t restart();
     // Lets go of held streams that the peer's limit allows by now; true when there were any.
     bool release_held(Directionality directionality);
 

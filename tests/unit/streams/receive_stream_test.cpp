@@ -201,7 +201,7 @@ TEST_F(ReceiveStreamTest, ResetAfterAllDataIsIgnored) {
 
 TEST_F(ReceiveStreamTest, PromisedBytesAreReadBeforeTheReset) {
     receive(0, 100);
-    const auto outcome = stream.on_reset({5, 400, 60});
+    const auto outcome = stream.on_reset({5, 400, 60, true});
     ASSERT_TRUE(outcome);
     EXPECT_FALSE(outcome->reset);
     EXPECT_EQ(outcome->discarded, 0u);
@@ -226,7 +226,7 @@ TEST_F(ReceiveStreamTest, PromisedBytesAreReadBeforeTheReset) {
 }
 
 TEST_F(ReceiveStreamTest, PromisedBytesMayComeAfterTheReset) {
-    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 60, true}));
     EXPECT_TRUE(receive(0, 40).readable);
     ASSERT_TRUE(stream.consume(40));
     EXPECT_FALSE(stream.reset_reached());
@@ -243,13 +243,13 @@ TEST_F(ReceiveStreamTest, PromisedBytesMayComeAfterTheReset) {
 TEST_F(ReceiveStreamTest, PromisedBytesInPiecesEndWithTheLastOne) {
     receive(0, 100);
     receive(100, 100);
-    ASSERT_TRUE(stream.on_reset({5, 400, 100}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 100, true}));
     std::array<ByteView, 4> pieces;
     auto shown = stream.peek(pieces);
     ASSERT_TRUE(shown);
     EXPECT_EQ(shown->count, 1u);
     EXPECT_EQ(shown->length, 100u);
-    ASSERT_TRUE(stream.on_reset({5, 400, 99}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 99, true}));
     shown = stream.peek(pieces);
     ASSERT_TRUE(shown);
     EXPECT_EQ(shown->length, 99u);
@@ -259,12 +259,12 @@ TEST_F(ReceiveStreamTest, PromisedBytesInPiecesEndWithTheLastOne) {
 TEST_F(ReceiveStreamTest, ThePromiseOnlyShrinks) {
     receive(0, 100);
     ASSERT_TRUE(stream.consume(10));
-    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
-    ASSERT_TRUE(stream.on_reset({5, 400, 80}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 60, true}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 80, true}));
     EXPECT_EQ(stream.peek()->bytes.size(), 50u);
-    ASSERT_TRUE(stream.on_reset({5, 400, 30}));
+    ASSERT_TRUE(stream.on_reset({5, 400, 30, true}));
     EXPECT_EQ(stream.peek()->bytes.size(), 20u);
-    const auto outcome = stream.on_reset({5, 400, 5});
+    const auto outcome = stream.on_reset({5, 400, 5, true});
     ASSERT_TRUE(outcome);
     EXPECT_TRUE(outcome->reset);
     EXPECT_EQ(outcome->discarded, 390u);
@@ -272,18 +272,29 @@ TEST_F(ReceiveStreamTest, ThePromiseOnlyShrinks) {
 }
 
 TEST_F(ReceiveStreamTest, NothingOfAResetMayChange) {
-    ASSERT_TRUE(stream.on_reset({5, 400, 60}));
-    EXPECT_EQ(stream.on_reset({6, 400, 60}).error().code, TransportErrorCode::kStreamStateError);
-    EXPECT_EQ(stream.on_reset({6, 400, 0}).error().code, TransportErrorCode::kStreamStateError);
-    EXPECT_EQ(stream.on_reset({5, 401, 60}).error().code, TransportErrorCode::kFinalSizeError);
-    EXPECT_EQ(stream.on_reset({5, 399, 60}).error().code, TransportErrorCode::kFinalSizeError);
+    ASSERT_TRUE(stream.on_reset({5, 400, 60, true}));
+    EXPECT_EQ(stream.on_reset({6, 400, 60, true}).error().code,
+              TransportErrorCode::kStreamStateError);
+    EXPECT_EQ(stream.on_reset({6, 400, 0, true}).error().code,
+              TransportErrorCode::kStreamStateError);
+    EXPECT_EQ(stream.on_reset({5, 401, 60, true}).error().code,
+              TransportErrorCode::kFinalSizeError);
+    EXPECT_EQ(stream.on_reset({5, 399, 60, true}).error().code,
+              TransportErrorCode::kFinalSizeError);
     EXPECT_EQ(error_of(390, 5, true), TransportErrorCode::kFinalSizeError);
     EXPECT_EQ(error_of(400, 1, false), TransportErrorCode::kFinalSizeError);
-    EXPECT_TRUE(stream.on_reset({5, 400, 0}));
+    EXPECT_TRUE(stream.on_reset({5, 400, 0, true}));
+    EXPECT_EQ(stream.on_reset({6, 400, 0}).error().code, TransportErrorCode::kStreamStateError);
+}
+
+TEST_F(ReceiveStreamTest, ACodeMayChangeWhereNothingWasPromised) {
+    ASSERT_TRUE(stream.on_reset({5, 400}));
+    EXPECT_TRUE(stream.on_reset({6, 400}));
+    EXPECT_EQ(stream.reset_code(), 5u);
 }
 
 TEST_F(ReceiveStreamTest, ResetAtBeyondTheWindowIsRefused) {
-    EXPECT_EQ(stream.on_reset({5, kWindow + 1, 0}).error().code,
+    EXPECT_EQ(stream.on_reset({5, kWindow + 1, 0, true}).error().code,
               TransportErrorCode::kFlowControlError);
 }
 
@@ -291,7 +302,7 @@ TEST_F(ReceiveStreamTest, StoppingEndsAPromise) {
     for (const bool kept : {false, true}) {
         stream.open(ReceiveWindow(kWindow, kWindow));
         receive(0, kept ? 60 : 50);
-        ASSERT_TRUE(stream.on_reset({5, 400, 60}));
+        ASSERT_TRUE(stream.on_reset({5, 400, 60, true}));
         std::uint64_t discarded = 0;
         // The peer, which waits for acknowledgements of what is missing only, is to be told.
         EXPECT_EQ(stream.stop_sending(9, discarded), !kept);
@@ -308,7 +319,7 @@ TEST_F(ReceiveStreamTest, PromiseAfterStoppingNeedsNoTelling) {
     receive(0, 100);
     std::uint64_t discarded = 0;
     ASSERT_TRUE(stream.stop_sending(9, discarded));
-    const auto outcome = stream.on_reset({5, 400, 200});
+    const auto outcome = stream.on_reset({5, 400, 200, true});
     ASSERT_TRUE(outcome);
     EXPECT_FALSE(outcome->reset);
     EXPECT_EQ(outcome->discarded, 300u);
@@ -411,7 +422,7 @@ TEST_F(ReceiveStreamTest, EveryEventInEveryState) {
         {"RESET_STREAM_AT for bytes that are missing",
          [](ReceiveStream& s, ByteView) {
              const std::uint64_t code = s.state() == kReceive ? 3 : 1;
-             ASSERT_TRUE(s.on_reset({code, 200, 150}));
+             ASSERT_TRUE(s.on_reset({code, 200, 150, true}));
          },
          {kSizeKnown, kSizeKnown, kDataReceived, kDataRead, kResetReceived, kResetRead}},
         {"application told of the reset",

@@ -357,6 +357,33 @@ TEST(StreamSetApplication, LimitsNeverShrink) {
     EXPECT_EQ(take_packet(client).frames.at(0).length, 100u);
 }
 
+// What was sent behind a promise is not sent again, and takes no room any more.
+TEST(StreamSetApplication, RejectedZeroRttForgetsWhatIsBehindAPromise) {
+    for (const bool supported : {true, false}) {
+        StreamResources resources(1 << 20);
+        StreamSet client(Role::kClient, {}, resources);
+        PeerLimits limits{.max_data = 1000,
+                          .max_stream_data_uni = 1000,
+                          .max_streams_uni = 2,
+                          .reset_stream_at = true};
+        client.set_peer_limits(limits);
+        const StreamId id = *client.open(kOne);
+        ASSERT_TRUE(client.write(id, pattern(0, 500)));
+        take_packet(client);
+        ASSERT_TRUE(client.reset_at(id, 1, 200));
+        EXPECT_EQ(client.buffered_to_send(), 500u);
+        take_packet(client);
+        client.on_zero_rtt_rejected();
+        EXPECT_EQ(client.buffered_to_send(), 200u);
+        limits.reset_stream_at = supported;
+        client.set_peer_limits(limits);
+        EXPECT_EQ(client.buffered_to_send(), supported ? 200u : 0u);
+        while (client.has_pending()) test::acknowledge(client, take_packet(client));
+        EXPECT_EQ(client.buffered_to_send(), 0u);
+        EXPECT_EQ(client.live_streams(), 0u);
+    }
+}
+
 TEST(StreamSetApplication, RejectedZeroRttSendsEverythingAgain) {
     StreamResources resources(1 << 20);
     StreamSet client(Role::kClient, {}, resources);
