@@ -246,9 +246,10 @@ void World::start_qlog() {
 }
 
 void World::start() {
+    listen();
     ClientConfig config = client_config(scenario_.client);
     if (scenario_.early) resume(config);
-    start(config);
+    connect(config);
 }
 
 void World::resume(ClientConfig& config) {
@@ -258,17 +259,22 @@ void World::resume(ClientConfig& config) {
         return std::make_shared<const Credentials>(early);
     }();
     config.credentials = credentials;
-    ServerConfig listening = server_config(scenario_.server);
-    listening.credentials.early_data = true;
-    if (!server_host_.endpoint().listen(listening)) std::abort();
     config.ticket = first_ticket(client_host_, server_host_, config);
     if (config.ticket.empty()) std::abort();
 }
 
 void World::start(const ClientConfig& config) {
+    listen();
+    connect(config);
+}
+
+void World::listen() {
     ServerConfig listening = server_config(scenario_.server);
     listening.credentials.early_data = scenario_.early.has_value();
     if (!server_host_.endpoint().listen(listening)) std::abort();
+}
+
+void World::connect(const ClientConfig& config) {
     client_connection_ = client_host_.endpoint().connect(config, simulation_.now()).value();
 }
 

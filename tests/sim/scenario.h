@@ -142,6 +142,8 @@ public:
     std::string describe() const;
 
 private:
+    void listen();
+    void connect(const ClientConfig& config);
     void resume(ClientConfig& config);
     void schedule_rebindings();
     void start_qlog();
