@@ -15,8 +15,9 @@ TYPES_OF_V2 = {1: INITIAL, 2: ZERO_RTT, 3: HANDSHAKE, 0: RETRY}
 
 class Trace:
     def __init__(self, capture, key_log=None):
+        # What TCP carries beside is nobody's business here, and takes tshark minutes to analyse.
         self.command = ["tshark", "-n", "-r", str(capture), "--disable-protocol", "http3",
-                        "-d", "udp.port==443,quic"]
+                        "--disable-protocol", "tcp", "-d", "udp.port==443,quic"]
         if key_log:
             self.command += ["-o", f"tls.keylog_file:{key_log}"]
         for port in (4433, 4443):  # where servers like to move to
