@@ -203,15 +203,13 @@ bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
 }
 
 Instant Endpoint::Implementation::next_timeout() const {
-    return timers_.earliest();
+    return timers_.next();
 }
 
 void Endpoint::Implementation::on_timeout(Instant now) {
     now_ = std::max(now_, now);
-    while (timers_.earliest() <= now_) {
-        const std::uint32_t index = timers_.earliest_key();
-        timers_.set(index, kNever);
-        const auto handle = connections_.handle_at(index);
+    while (const auto index = timers_.take_due(now_)) {
+        const auto handle = connections_.handle_at(*index);
         if (!handle) continue;
         connections_.find(*handle)->connection->on_timeout(now_);
         after_activity(*handle);

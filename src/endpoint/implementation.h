@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/deadline_heap.h"
+#include "base/deadline_wheel.h"
 #include "base/slab.h"
 #include "connection/connection.h"
 #include "endpoint/admission.h"
@@ -160,7 +160,7 @@ private:
     endpoint::ConnectionTable table_;
     endpoint::StatelessReplies replies_;
     Slab<Entry> connections_;
-    DeadlineHeap timers_;
+    DeadlineWheel timers_;
     Queues queues_;
     std::optional<Server> server_;
     ClientContext client_;

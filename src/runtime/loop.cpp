@@ -165,7 +165,7 @@ bool Runtime::Implementation::report_unreachable() {
 Instant Runtime::Implementation::next_timeout() const {
     const Instant retry = sockets_.blocked() ? sockets_.retry_time(io::now()) : kNever;
     const Instant handshake = endpoint_->held_datagrams() > 0 ? handshakes_.next() : kNever;
-    return std::min({endpoint_->next_timeout(), timers_.earliest(), retry, handshake});
+    return std::min({endpoint_->next_timeout(), timers_.next(), retry, handshake});
 }
 
 bool Runtime::Implementation::sleep(Duration max_wait) {

@@ -1,30 +1,28 @@
 #include "runtime/timers.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace stoq::runtime {
 
 std::uint64_t Timers::add(Instant when, Task task) {
-    heap_.push_back({when, ++last_id_, std::move(task)});
-    std::ranges::push_heap(heap_, later);
-    return last_id_;
+    const SlabHandle handle = tasks_.emplace(std::move(task));
+    wheel_.set(handle.index, when);
+    return (std::uint64_t{handle.generation} << 32) | handle.index;
 }
 
 void Timers::cancel(std::uint64_t id) {
-    const auto erased = std::erase_if(heap_, [id](const Timer& timer) { return timer.id == id; });
-    if (erased != 0) std::ranges::make_heap(heap_, later);
-}
-
-Instant Timers::earliest() const {
-    return heap_.empty() ? kNever : heap_.front().when;
+    const SlabHandle handle{static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)};
+    if (tasks_.find(handle) == nullptr) return;
+    wheel_.set(handle.index, kNever);
+    tasks_.erase(handle);
 }
 
 Timers::Task Timers::take_due(Instant now) {
-    if (earliest() > now) return {};
-    std::ranges::pop_heap(heap_, later);
-    Task task = std::move(heap_.back().task);
-    heap_.pop_back();
+    const auto index = wheel_.take_due(now);
+    if (!index) return {};
+    const SlabHandle handle = *tasks_.handle_at(*index);
+    Task task = std::move(*tasks_.find(handle));
+    tasks_.erase(handle);
     return task;
 }
 

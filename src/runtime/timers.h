@@ -2,8 +2,9 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
+#include "base/deadline_wheel.h"
+#include "base/slab.h"
 #include "stoq/types.h"
 
 namespace stoq::runtime {
@@ -20,24 +21,15 @@ public:
     // Returns the name of the timer, never 0.
     std::uint64_t add(Instant when, Task task);
     void cancel(std::uint64_t id);
-    // kNever when there is none.
-    Instant earliest() const;
-    // The task of the earliest timer if its time has come, else an empty one. The timer is gone.
+    // When take_due() may have something, not after the earliest timer; kNever when there is none.
+    Instant next() const { return wheel_.next(); }
+    // The task of the earliest timer if its time has come, else an empty one; of equal ones that of
+    // the first that was added. The timer is gone.
     Task take_due(Instant now);
 
 private:
-    struct Timer {
-        Instant when;
-        std::uint64_t id;
-        Task task;
-    };
-    // The heap's top is the earliest, and of equal ones the first that was added.
-    static bool later(const Timer& a, const Timer& b) {
-        return a.when != b.when ? a.when > b.when : a.id > b.id;
-    }
-
-    std::vector<Timer> heap_;
-    std::uint64_t last_id_ = 0;
+    Slab<Task> tasks_;
+    DeadlineWheel wheel_;
 };
 
 }  // namespace stoq::runtime

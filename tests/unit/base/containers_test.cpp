@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/deadline_heap.h"
 #include "base/ring.h"
 #include "base/seeded_hash.h"
 #include "base/slab.h"
@@ -63,32 +62,6 @@ TEST(Slab, ForEachMayEraseWhatItVisits) {
     });
     EXPECT_EQ(slab.size(), 5u);
     slab.for_each([](SlabHandle, int& value) { EXPECT_EQ(value % 2, 1); });
-}
-
-TEST(DeadlineHeap, AgreesWithAMapUnderRandomChanges) {
-    constexpr std::uint64_t kSeed = 7;
-    SCOPED_TRACE(testing::Message() << "seed " << kSeed);
-    SeededRandom random(kSeed);
-    DeadlineHeap heap;
-    std::map<std::uint32_t, Instant> model;
-    for (int step = 0; step < 20'000; ++step) {
-        const auto key = static_cast<std::uint32_t>(random.next() % 50);
-        const bool remove = random.next() % 4 == 0;
-        const Instant deadline =
-            remove ? kNever : Instant(Duration(static_cast<std::int64_t>(random.next() % 1000)));
-        heap.set(key, deadline);
-        if (remove) {
-            model.erase(key);
-        } else {
-            model[key] = deadline;
-        }
-        Instant earliest = kNever;
-        for (const auto& [unused, when] : model) earliest = std::min(earliest, when);
-        ASSERT_EQ(heap.earliest(), earliest) << step;
-        if (!model.empty()) {
-            ASSERT_EQ(model.at(heap.earliest_key()), earliest) << step;
-        }
-    }
 }
 
 TEST(SeededHash, DependsOnSeedLengthAndEveryByte) {

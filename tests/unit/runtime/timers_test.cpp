@@ -32,13 +32,13 @@ TEST_F(TimersTest, RunInTheOrderOfTheirTimesAndEqualOnesInThatOfTheirSetting) {
     add(10, 'a');
     add(20, 'b');
     add(20, 'c');
-    EXPECT_EQ(timers.earliest(), at(10));
+    EXPECT_EQ(timers.next(), at(10));
     run_until(20);
     EXPECT_EQ(ran, "abc");
-    EXPECT_EQ(timers.earliest(), at(30));
+    EXPECT_EQ(timers.next(), at(30));
     run_until(30);
     EXPECT_EQ(ran, "abcd");
-    EXPECT_EQ(timers.earliest(), kNever);
+    EXPECT_EQ(timers.next(), kNever);
 }
 
 TEST_F(TimersTest, ATimerIsNotDueBeforeItsTime) {
@@ -61,7 +61,7 @@ TEST_F(TimersTest, ACancelledTimerDoesNotRunAndTheOthersDo) {
 TEST_F(TimersTest, ATimerMaySetAnotherWhileItRuns) {
     timers.add(at(10), [this] { add(20, 'x'); });
     run_until(10);
-    EXPECT_EQ(timers.earliest(), at(20));
+    EXPECT_EQ(timers.next(), at(20));
     run_until(20);
     EXPECT_EQ(ran, "x");
 }
