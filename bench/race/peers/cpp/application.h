@@ -54,6 +54,9 @@ public:
     // Returns how many bytes were taken. Those that live for ever need not be copied.
     virtual std::size_t write(const StreamKey& key, Bytes bytes, bool live_for_ever) = 0;
     virtual void finish(const StreamKey& key) = 0;
+    // What this side sends on a stream lets all other streams go first. Nothing happens where the
+    // library has no means for it.
+    virtual void set_background(const StreamKey&) {}
     // The rest of what the peer sends on a stream is not wanted.
     virtual void abandon(const StreamKey& key) = 0;
     virtual bool send_datagram(ConnectionId connection, Bytes bytes) = 0;

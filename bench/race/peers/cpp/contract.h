@@ -56,6 +56,8 @@ public:
     bool has_answer() const { return answering_; }
     // What is to be sent next, empty when there is nothing (yet). Lives as long as this object.
     Bytes next() const;
+    // A bulk transfer, beside which nothing should have to wait.
+    bool is_bulk() const { return kind_ == Kind::kPour; }
     // Whether next() lives for ever.
     bool next_is_static() const { return kind_ != Kind::kCount; }
     void on_sent(std::size_t length) { sent_ += length; }

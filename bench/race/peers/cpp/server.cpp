@@ -12,9 +12,12 @@ public:
 
     void on_data(const StreamKey& key, Bytes bytes, bool end) override {
         Served& served = streams_[key];
+        const bool began = served.has_answer();
         served.on_bytes(bytes);
         if (end) served.on_end();
-        if (served.has_answer()) send(key, served);
+        if (!served.has_answer()) return;
+        if (!began && served.is_bulk()) transport_.set_background(key);
+        send(key, served);
     }
 
     void on_writable(const StreamKey& key) override {

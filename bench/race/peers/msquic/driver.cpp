@@ -121,6 +121,14 @@ public:
         release(*stream, QUIC_SEND_FLAG_FIN);
     }
 
+    void set_background(const StreamKey& key) override {
+        Stream* const stream = find(key);
+        std::uint16_t lowest = 0;
+        if (stream == nullptr) return;
+        must(api_->SetParam(stream->handle, QUIC_PARAM_STREAM_PRIORITY, sizeof lowest, &lowest),
+             "the priority of a stream");
+    }
+
     void abandon(const StreamKey& key) override {
         Stream* const stream = find(key);
         if (stream != nullptr) {

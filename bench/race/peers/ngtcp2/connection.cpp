@@ -264,7 +264,7 @@ ngtcp2_ssize Connection::write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info,
         }
         // It is made ready again when it may go on.
         stream->is_ready = false;
-        ready_.pop_front();
+        queue_of(*stream).pop_front();
     }
 }
 
@@ -287,10 +287,15 @@ ngtcp2_ssize Connection::write_datagrams(ngtcp2_path* path, ngtcp2_pkt_info* inf
 
 // The stream whose turn it is; none while the connection's flow control allows nothing.
 Connection::Stream* Connection::next_ready() {
-    while (!ready_.empty()) {
-        const auto at = streams_.find(ready_.front());
+    Stream* const urgent = next_ready_of(ready_);
+    return urgent != nullptr ? urgent : next_ready_of(ready_in_background_);
+}
+
+Connection::Stream* Connection::next_ready_of(std::deque<std::int64_t>& queue) {
+    while (!queue.empty()) {
+        const auto at = streams_.find(queue.front());
         if (at == streams_.end()) {
-            ready_.pop_front();
+            queue.pop_front();
             continue;
         }
         if (!at->second.unsent.empty() && ngtcp2_conn_get_max_data_left2(conn_) == 0)
@@ -300,11 +305,15 @@ Connection::Stream* Connection::next_ready() {
     return nullptr;
 }
 
+std::deque<std::int64_t>& Connection::queue_of(const Stream& stream) {
+    return stream.in_background ? ready_in_background_ : ready_;
+}
+
 void Connection::make_ready(Stream& stream) {
     const bool has_work = !stream.unsent.empty() || (stream.ends && !stream.end_is_sent);
     if (stream.is_ready || !has_work) return;
     stream.is_ready = true;
-    ready_.push_back(stream.id);
+    queue_of(stream).push_back(stream.id);
 }
 
 void Connection::advance(Stream& stream, std::size_t length, bool with_end) {
@@ -321,7 +330,7 @@ void Connection::advance(Stream& stream, std::size_t length, bool with_end) {
         stream.wants_room = false;
         writable_.push_back(stream.id);
     }
-    ready_.pop_front();
+    queue_of(stream).pop_front();
     stream.is_ready = false;
     make_ready(stream);
 }

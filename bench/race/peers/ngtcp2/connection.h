@@ -65,6 +65,7 @@ public:
     std::optional<std::int64_t> open();
     std::size_t write(std::int64_t stream, Bytes bytes, bool live_for_ever);
     void finish(std::int64_t stream);
+    void set_background(std::int64_t stream) { streams_[stream].in_background = true; }
     void abandon(std::int64_t stream);
     bool send_datagram(Bytes bytes);
 
@@ -81,6 +82,7 @@ private:
         bool end_is_sent = false;
         bool is_ready = false;
         bool wants_room = false;
+        bool in_background = false;
     };
 
     static Connection& of(void* user_data) { return *static_cast<Connection*>(user_data); }
@@ -94,6 +96,8 @@ private:
     ngtcp2_ssize write_datagrams(ngtcp2_path* path, ngtcp2_pkt_info* info,
                                  std::span<std::uint8_t> out, ngtcp2_tstamp now);
     Stream* next_ready();
+    Stream* next_ready_of(std::deque<std::int64_t>& queue);
+    std::deque<std::int64_t>& queue_of(const Stream& stream);
     void make_ready(Stream& stream);
     void advance(Stream& stream, std::size_t length, bool with_end);
     void on_stream_data(std::int64_t stream, Bytes bytes, bool end);
@@ -111,6 +115,7 @@ private:
     std::list<std::string> ids_;
     std::unordered_map<std::int64_t, Stream> streams_;
     std::deque<std::int64_t> ready_;
+    std::deque<std::int64_t> ready_in_background_;
     std::vector<std::int64_t> writable_;
     std::deque<std::vector<std::uint8_t>> datagrams_;
 };

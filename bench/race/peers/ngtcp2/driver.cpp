@@ -52,6 +52,9 @@ public:
         queue(at(key.connection));
         at(key.connection).finish(stream_of(key));
     }
+    void set_background(const StreamKey& key) override {
+        at(key.connection).set_background(stream_of(key));
+    }
     void abandon(const StreamKey& key) override { at(key.connection).abandon(stream_of(key)); }
     bool send_datagram(ConnectionId id, Bytes bytes) override {
         queue(at(id));

@@ -25,6 +25,7 @@ constexpr int kReceivesPerTurn = 32;
 constexpr std::size_t kReadBuffer = 256 * 1024;
 constexpr std::size_t kDatagramQueue = 1024;
 constexpr std::uint64_t kMostStreams = 1000;
+constexpr std::uint8_t kLeastUrgent = 255;
 
 std::uint64_t timestamp() {
     return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
@@ -124,6 +125,10 @@ public:
         stream.ends = true;
         flush(connection, key.stream, stream);
         queue(connection);
+    }
+
+    void set_background(const StreamKey& key) override {
+        (void)quiche_conn_stream_priority(at(key.connection).quic, key.stream, kLeastUrgent, true);
     }
 
     void abandon(const StreamKey& key) override {

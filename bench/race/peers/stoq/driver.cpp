@@ -16,6 +16,7 @@ constexpr std::uint64_t kMostInFlight = 2 << 20;
 // Below this a copy costs less than keeping count of a reference.
 constexpr std::size_t kWorthSharing = 4096;
 constexpr std::uint32_t kPacketsPerAck = 32;
+constexpr std::uint8_t kLeastUrgent = 7;
 
 stoq::Settings settings_of(const Options& options) {
     stoq::Settings settings;
@@ -103,6 +104,10 @@ public:
 
     void finish(const StreamKey& key) override {
         (void)endpoint_.finish(handle_of(key.connection), stream_of(key));
+    }
+
+    void set_background(const StreamKey& key) override {
+        (void)endpoint_.set_priority(handle_of(key.connection), stream_of(key), kLeastUrgent, true);
     }
 
     void abandon(const StreamKey& key) override {

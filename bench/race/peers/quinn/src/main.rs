@@ -31,6 +31,10 @@ impl SendHalf for Sender {
     fn finish(&mut self) {
         let _ = self.0.finish();
     }
+
+    fn set_background(&mut self) {
+        let _ = self.0.set_priority(-1);
+    }
 }
 
 impl ReceiveHalf for Receiver {

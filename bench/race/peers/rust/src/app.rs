@@ -16,6 +16,8 @@ pub trait SendHalf: 'static {
     /// False when the stream or its connection has ended.
     fn write(&mut self, bytes: Bytes) -> impl Future<Output = bool>;
     fn finish(&mut self);
+    /// All other streams go first. Nothing happens where the library has no means for it.
+    fn set_background(&mut self) {}
 }
 
 pub trait ReceiveHalf: 'static {
@@ -48,6 +50,9 @@ pub async fn serve(mut send: impl SendHalf, mut receive: impl ReceiveHalf) {
             Some(bytes) => served.on_bytes(&bytes),
             None => served.on_end(),
         }
+    }
+    if served.is_bulk() {
+        send.set_background();
     }
     while !served.is_done() {
         let next = served.next();

@@ -80,6 +80,11 @@ impl Served {
         }
     }
 
+    /// A bulk transfer, beside which nothing should have to wait.
+    pub fn is_bulk(&self) -> bool {
+        self.kind == Kind::Pour
+    }
+
     /// What is to be sent next; empty when there is nothing (yet).
     pub fn next(&self) -> &[u8] {
         match &self.answer {
