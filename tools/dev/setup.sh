@@ -3,7 +3,7 @@
 #
 #   build    compiler, CMake, OpenSSL >= 3.5, liboqs, intel-ipsec-mb >= 2.0 (the default group)
 #   test     build, and GoogleTest and RapidCheck
-#   bench    build, and google-benchmark
+#   bench    build, and google-benchmark and liburing
 #   checks   test, and clang-19's formatter, tidy, sanitizers and libFuzzer; valgrind
 #   smoke    build, and Python's venv for peers
 #   interop  smoke, and what `make interop` needs: tshark, iperf3, nghttp3, and what the peers are
@@ -70,7 +70,7 @@ packages_of() {
         build) echo g++ cmake ninja-build make pkg-config git ca-certificates openssl \
             libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libzstd-dev clang libbpf-dev bpftool ;;
         test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev ;;
-        bench) packages_of build; echo libbenchmark-dev ;;
+        bench) packages_of build; echo libbenchmark-dev liburing-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
             libclang-rt-19-dev llvm-19 universal-ctags python3 valgrind ;;
         smoke) packages_of build; echo python3 python3-venv ;;
