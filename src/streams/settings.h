@@ -19,6 +19,9 @@ struct StreamSettings {
     std::uint64_t initial_send_buffer_per_stream = 4 * 1024 * 1024;
     std::uint64_t max_send_buffer_per_stream = 32 * 1024 * 1024;
     std::uint64_t send_buffer_per_connection = 16 * 1024 * 1024;
+    // Of one stream whatever the others hold: a stream that fills all of the room, again and again,
+    // must not keep the answer to a request waiting.
+    std::uint64_t send_buffer_reserved_per_stream = 16 * 1024;
 };
 
 // The peer's transport parameters `initial_max_*` (RFC 9000 section 18.2), as the peer sent them:

@@ -184,6 +184,7 @@ private:
     std::uint64_t room_for(const Stream& stream) const;
     void on_appended(Stream& stream, std::uint64_t bytes);
     void on_released(std::uint64_t bytes);
+    void wake_writers();
     void wake_writer(Stream& stream);
     void after_read(Stream& stream);
     void abandon_sending(Stream& stream, std::uint64_t buffered_before);

@@ -40,7 +40,9 @@ bool StreamSet::wants(Directionality directionality) const {
 // Twice the window: one is in flight, and while it is acknowledged the next one is written.
 void StreamSet::on_congestion_window(std::uint64_t bytes) {
     const std::uint64_t wanted = std::min(2 * bytes, settings_.max_send_buffer_per_stream);
-    send_buffer_ = std::max(send_buffer_, wanted);
+    if (wanted <= send_buffer_) return;
+    send_buffer_ = wanted;
+    wake_writers();
 }
 
 std::uint64_t StreamSet::send_buffer_of_all() const {
@@ -50,8 +52,10 @@ std::uint64_t StreamSet::send_buffer_of_all() const {
 std::uint64_t StreamSet::room_for(const Stream& stream) const {
     const std::uint64_t own = stream.send.buffered();
     const std::uint64_t all = send_buffer_of_all();
-    if (own >= send_buffer_ || buffered_ >= all) return 0;
-    return std::min(send_buffer_ - own, all - buffered_);
+    const std::uint64_t left = all - std::min(all, buffered_);
+    const std::uint64_t reserved = settings_.send_buffer_reserved_per_stream;
+    const std::uint64_t left_to_it = std::max(left, reserved - std::min(reserved, own));
+    return std::min(send_buffer_ - std::min(send_buffer_, own), left_to_it);
 }
 
 ApiResult<std::size_t> StreamSet::write(StreamId id, ByteView bytes) {
@@ -70,8 +74,10 @@ ApiResult<std::size_t> StreamSet::write(StreamId id, SharedBytes bytes) {
     Stream* const stream = STOQ_TRY(find_writable(id));
     const std::size_t length = bytes.size();
     if (length == 0) return 0;
-    // References cost no memory of ours, so one may exceed the limit; the next one waits.
-    if (room_for(*stream) == 0) {
+    // References cost no memory of ours, so one may exceed the limit; the next one waits. What is
+    // reserved for every stream is not for such.
+    const std::uint64_t room = room_for(*stream);
+    if (room == 0 || (length > room && buffered_ >= send_buffer_of_all())) {
         writers_.push_back(stream);
         return 0;
     }
@@ -131,7 +137,10 @@ void StreamSet::on_released(std::uint64_t bytes) {
     const std::uint64_t enough = send_buffer_of_all() / 2;
     const bool was_short = buffered_ > enough;
     buffered_ -= bytes;
-    if (!was_short || buffered_ > enough) return;
+    if (was_short && buffered_ <= enough) wake_writers();
+}
+
+void StreamSet::wake_writers() {
     for (Stream* writer = writers_.front(); writer != nullptr;) {
         Stream* const next = writers_.next(writer);
         wake_writer(*writer);
@@ -143,7 +152,8 @@ void StreamSet::wake_writer(Stream& stream) {
     // Half of the room, so that an application does not wake for every packet acknowledged.
     if (!writers_.contains(&stream)) return;
     if (stream.send.buffered() > send_buffer_ / 2) return;
-    if (buffered_ > send_buffer_of_all() / 2) return;
+    const bool has_its_own = stream.send.buffered() < settings_.send_buffer_reserved_per_stream / 2;
+    if (!has_its_own && buffered_ > send_buffer_of_all() / 2) return;
     writers_.erase(&stream);
     notify(stream, StreamNotice::kWritable);
 }

@@ -280,6 +280,7 @@ RC_GTEST_PROP(StreamSetProperty, EverythingArrivesOverALossyLink, (std::uint64_t
     settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream =
         1000 + below(random, 20'000);
     settings.send_buffer_per_connection = 2000 + below(random, 40'000);
+    settings.send_buffer_reserved_per_stream = below(random, 2) * 1000;
     const std::size_t streams = 1 + below(random, 8);
     LossyExchange exchange(seed, settings);
     exchange.run(streams, below(random, 30'000));

@@ -19,6 +19,7 @@ StreamSettings small_buffers() {
     StreamSettings settings;
     settings.initial_send_buffer_per_stream = settings.max_send_buffer_per_stream = 1000;
     settings.send_buffer_per_connection = 1500;
+    settings.send_buffer_reserved_per_stream = 0;
     return settings;
 }
 
@@ -145,6 +146,25 @@ TEST(StreamSetApplication, WriteIsBoundedPerStreamAndPerConnection) {
     EXPECT_EQ(events[1].kind, StreamEventKind::kWritable);
     EXPECT_NE(events[0].stream, events[1].stream);
     EXPECT_EQ(pair.client.buffered_to_send(), 0u);
+}
+
+// One that pours takes all the room whenever there is some: beside it others still get through.
+TEST(StreamSetApplication, AStreamHasSomeRoomWhateverTheOthersHold) {
+    StreamSettings settings = small_buffers();
+    settings.max_send_buffer_per_stream = settings.send_buffer_per_connection;
+    settings.initial_send_buffer_per_stream = settings.send_buffer_per_connection;
+    settings.send_buffer_reserved_per_stream = 100;
+    StreamPair pair(settings);
+    const StreamId pouring = *pair.client.open(kOne);
+    const StreamId answer = *pair.client.open(kOne);
+    EXPECT_EQ(*pair.client.write(pouring, pattern(0, 2000)), 1500u);
+    EXPECT_EQ(*pair.client.write(answer, pattern(0, 250)), 100u);
+    EXPECT_EQ(*pair.client.write(answer, pattern(100, 150)), 0u);
+    pair.run();
+    ASSERT_EQ(poll_all(pair.client).size(), 2u);
+    EXPECT_EQ(*pair.client.write(pouring, pattern(1500, 2000)), 1500u);
+    EXPECT_EQ(*pair.client.write(answer, pattern(100, 150)), 100u);
+    EXPECT_EQ(*pair.client.write(pouring, pattern(3000, 1)), 0u);
 }
 
 TEST(StreamSetApplication, WritableComesOnlyAfterAShortWrite) {
