@@ -1,11 +1,17 @@
 // What it means, frame by frame, that a packet was acknowledged or lost (RFC 9000 section 13.3),
 // and what the congestion controller is told of it.
+#include <algorithm>
+
 #include "connection/connection.h"
 
 namespace stoq::connection {
 
 void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace space, Instant now) {
     for (const wire::SentFrame& frame : outcome.acked) on_frame_acked(frame, space, now);
+    if (outcome.rtt_updated) {
+        controller_->set_max_window(
+            std::min(config_.settings.max_congestion_window, most_on_path()));
+    }
     if (outcome.acked_packets > 0) {
         paths_.active().mtu.on_datagram_acked(outcome.largest_packet.bytes,
                                               outcome.largest_packet.time_sent);

@@ -360,7 +360,7 @@ private:
         }
     };
     SendBudget send_budget(Instant now);
-    std::uint64_t path_window() const;
+    std::uint64_t most_on_path() const;
     bool transmit_path_validation(TransmitSlot& slot, Instant now);
     bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
     bool transmit_coalesced(TransmitSlot& slot, Instant now);

@@ -40,15 +40,22 @@ bool Connection::transmit(TransmitSlot& slot, Instant now) {
 
 // --- What may be sent ---
 
-// On a short path a window grows without a loss until the peer's socket buffer overflows: whatever
-// the controller says, no more is in flight than 160 Gbit/s need on it, or what a socket holds.
-std::uint64_t Connection::path_window() const {
-    constexpr std::uint64_t kLeast = 2 << 20;
-    constexpr std::uint64_t kBytesPerMicrosecond = 20'000;
-    if (!recovery_.rtt().has_sample()) return kLeast;
-    const auto shortest =
-        std::chrono::duration_cast<std::chrono::microseconds>(recovery_.rtt().min());
-    return std::max(kLeast, static_cast<std::uint64_t>(shortest.count()) * kBytesPerMicrosecond);
+// On a short path a window grows without a loss until the peer's socket buffer overflows, and all of
+// it waits there: the window is no more than what 80 Gbit/s need on the path, or what keeps both ends
+// busy over loopback (docs/performance.md, "Beside a bulk stream").
+std::uint64_t Connection::most_on_path() const {
+    constexpr std::uint64_t kLeast = 512 << 10;
+    // A peer that acknowledges every 32 datagrams must not have to wait for more of them.
+    constexpr std::uint64_t kLeastDatagrams = 64;
+    constexpr std::uint64_t kBytesPerMicrosecond = 10'000;
+    // Of the smoothed time, of which queues make most: so small that they do not feed themselves, and
+    // enough where the path has become a longer one since the shortest was seen.
+    constexpr int kPartOfSmoothed = 32;
+    const recovery::RttEstimator& rtt = recovery_.rtt();
+    const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::max(rtt.min(), rtt.smoothed() / kPartOfSmoothed));
+    return std::max({kLeast, kLeastDatagrams * datagram_size(),
+                     static_cast<std::uint64_t>(time.count()) * kBytesPerMicrosecond});
 }
 
 Connection::SendBudget Connection::send_budget(Instant now) {
@@ -56,7 +63,7 @@ Connection::SendBudget Connection::send_budget(Instant now) {
     //= 9000-14.1-6
     budget.total = paths_.active().amplification.allowance();
     const std::uint64_t in_flight = recovery_.bytes_in_flight();
-    const std::uint64_t window = std::min(controller_->window(), path_window());
+    const std::uint64_t window = controller_->window();
     //= 9002-7-3
     budget.data = window > in_flight ? window - in_flight : 0;
     timers_.pace = kNever;

@@ -181,8 +181,8 @@ TEST(SimPath, AShortPathIsNotFilledBeyondWhatASocketHolds) {
         if (statistics) most = std::max(most, statistics->bytes_in_flight);
         return world.client().complete() && world.server().complete();
     })) << world.describe();
-    EXPECT_GT(most, 1u << 20);
-    EXPECT_LE(most, 2u << 20);
+    EXPECT_GT(most, 256u << 10);
+    EXPECT_LE(most, 512u << 10);
 }
 
 }  // namespace

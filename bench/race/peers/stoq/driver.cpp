@@ -10,9 +10,6 @@
 namespace race {
 namespace {
 
-// What is in flight waits in the peer's socket buffer and then in both caches: more of it than
-// keeps the peer busy makes everything slower.
-constexpr std::uint64_t kMostInFlight = 2 << 20;
 // Below this a copy costs less than keeping count of a reference.
 constexpr std::size_t kWorthSharing = 4096;
 constexpr std::uint32_t kPacketsPerAck = 32;
@@ -23,7 +20,6 @@ stoq::Settings settings_of(const Options& options) {
     settings.initial_datagram_size = options.datagram;
     settings.max_datagram_size = options.datagram;
     settings.congestion = stoq::CongestionAlgorithm::kCubic;
-    settings.max_congestion_window = kMostInFlight;
     settings.initial_stream_window = settings.max_stream_window = options.window;
     settings.initial_connection_window = settings.max_connection_window = options.window;
     settings.max_bidirectional_streams = 1000;
