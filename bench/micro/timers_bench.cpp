@@ -1,8 +1,9 @@
-// What a connection's timer costs among many: each is moved ahead a hundred times a second, as trains
-// and acknowledgements do, and about every fifth is reached before. Processor time on one core.
+// What a connection's timer costs among many: each is moved ahead a hundred times a second, as
+// trains and acknowledgements do, and about every fifth is reached before. Processor time on one
+// core.
 //
-// Last line: RESULT timer_ns_10=... timer_ns_1000=... timer_ns_100000=..., nanoseconds for setting one
-// of so many timers, with what it takes to find those that are due.
+// Last line: RESULT timer_ns_10=... timer_ns_1000=... timer_ns_100000=..., nanoseconds for setting
+// one of so many timers, with what it takes to find those that are due.
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -15,7 +16,7 @@ namespace {
 using namespace stoq;
 
 constexpr int kChanges = 20'000'000;
-constexpr std::uint64_t kLeastAhead = 1'000'000;      // nanoseconds
+constexpr std::uint64_t kLeastAhead = 1'000'000;  // nanoseconds
 constexpr std::uint64_t kMostFurther = 30'000'000;
 constexpr Duration kRound = std::chrono::milliseconds(10);  // in which each is moved once
 
@@ -63,5 +64,6 @@ int main() {
     const double ten = nanoseconds_a_change(10);
     const double thousand = nanoseconds_a_change(1000);
     const double many = nanoseconds_a_change(100'000);
-    std::printf("RESULT timer_ns_10=%.1f timer_ns_1000=%.1f timer_ns_100000=%.1f\n", ten, thousand, many);
+    std::printf("RESULT timer_ns_10=%.1f timer_ns_1000=%.1f timer_ns_100000=%.1f\n", ten, thousand,
+                many);
 }

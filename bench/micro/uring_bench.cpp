@@ -1,13 +1,13 @@
-// System calls against io_uring, for what the UDP datapath does with them: trains of 44 datagrams by
-// UDP_SEGMENT to a receiver with UDP_GRO, and echoes of 512 bytes between two threads that sleep in
-// between. Two threads on a core each over loopback, no encryption and no protocol; both ways in
+// System calls against io_uring, for what the UDP datapath does with them: trains of 44 datagrams
+// by UDP_SEGMENT to a receiver with UDP_GRO, and echoes of 512 bytes between two threads that sleep
+// in between. Two threads on a core each over loopback, no encryption and no protocol; both ways in
 // turns, medians of the rounds.
 //
 //     uring_bench [rounds]
 //
-// Last line: RESULT call_gbps=... ring_gbps=... call_send_ns=... ring_send_ns=... call_receive_ns=...
-// ring_receive_ns=... call_p50_us=... ring_p50_us=... call_p99_us=... ring_p99_us=...; nanoseconds of
-// processor time for a datagram, microseconds for a round trip.
+// Last line: RESULT call_gbps=... ring_gbps=... call_send_ns=... ring_send_ns=...
+// call_receive_ns=... ring_receive_ns=... call_p50_us=... ring_p50_us=... call_p99_us=...
+// ring_p99_us=...; nanoseconds of processor time for a datagram, microseconds for a round trip.
 #include <arpa/inet.h>
 #include <liburing.h>
 #include <netinet/udp.h>
@@ -164,7 +164,7 @@ private:
 
 struct Bulk {
     double gbps = 0;
-    double send_ns = 0;     // processor time of a datagram
+    double send_ns = 0;  // processor time of a datagram
     double receive_ns = 0;
 };
 
@@ -187,7 +187,8 @@ std::uint64_t receive_by_ring(int descriptor, const std::atomic<bool>& done) {
     std::uint64_t bytes = 0;
     std::array<std::optional<Message>, kDepth> messages;
     Ring ring;
-    for (unsigned i = 0; i < kDepth; ++i) ring.receive(descriptor, messages[i].emplace(kLongest), i);
+    for (unsigned i = 0; i < kDepth; ++i)
+        ring.receive(descriptor, messages[i].emplace(kLongest), i);
     while (!done) {
         ring.enter(1, [&](std::uint64_t name, int length) {
             if (length > 0) bytes += static_cast<std::uint64_t>(length);
@@ -344,7 +345,7 @@ double median(std::vector<double> values) {
 
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
-    const std::array names{"call_gbps",       "ring_gbps",   "call_send_ns", "ring_send_ns",
+    const std::array names{"call_gbps",       "ring_gbps",       "call_send_ns", "ring_send_ns",
                            "call_receive_ns", "ring_receive_ns", "call_p50_us",  "ring_p50_us",
                            "call_p99_us",     "ring_p99_us"};
     std::array<std::vector<double>, names.size()> values;

@@ -23,8 +23,8 @@ class DeadlineWheel {
 public:
     DeadlineWheel() { heads_.fill(kNone); }
 
-    // When take_due() may have something to do: at the earliest deadline if it is alone in its slot,
-    // else when the time reaches that slot, which is not later. kNever without deadlines.
+    // When take_due() may have something to do: at the earliest deadline if it is alone in its
+    // slot, else when the time reaches that slot, which is not later. kNever without deadlines.
     Instant next() const {
         const auto slot = first_slot();
         if (!slot) return kNever;
@@ -38,7 +38,8 @@ public:
         if (key >= nodes_.size()) nodes_.resize(std::size_t{key} + 1);
         if (nodes_[key].slot != kNone) unlink(key);
         if (deadline == kNever) return;
-        const std::int64_t since_epoch = std::max<std::int64_t>(deadline.time_since_epoch().count(), 0);
+        const std::int64_t since_epoch =
+            std::max<std::int64_t>(deadline.time_since_epoch().count(), 0);
         nodes_[key].deadline = std::max(static_cast<std::uint64_t>(since_epoch), time_);
         link(key);
     }
@@ -46,8 +47,8 @@ public:
     // Takes a key out whose deadline is not after `now`, the earliest first, and of equal ones the
     // first that was set; nothing when there is none. Time does not go backwards.
     std::optional<std::uint32_t> take_due(Instant now) {
-        const auto end = static_cast<std::uint64_t>(
-            std::max<std::int64_t>(now.time_since_epoch().count(), 0));
+        const auto end =
+            static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch().count(), 0));
         for (auto slot = first_slot(); slot && slot->begin <= end; slot = first_slot()) {
             time_ = std::max(time_, slot->begin);
             if (slot->level == 0) {
@@ -140,7 +141,7 @@ private:
         }
     }
 
-    std::uint64_t time_ = 0;  // nanoseconds; what take_due() has seen
+    std::uint64_t time_ = 0;    // nanoseconds; what take_due() has seen
     std::uint32_t levels_ = 0;  // with deadlines, a bit for each; and the slots of each level
     std::array<std::uint64_t, kLevels> occupied_{};
     std::array<std::uint32_t, kLevels * kSlots> heads_{};

@@ -40,16 +40,16 @@ bool Connection::transmit(TransmitSlot& slot, Instant now) {
 
 // --- What may be sent ---
 
-// On a short path a window grows without a loss until the peer's socket buffer overflows, and all of
-// it waits there: the window is no more than what 80 Gbit/s need on the path, or what keeps both ends
-// busy over loopback (docs/performance.md, "Beside a bulk stream").
+// On a short path a window grows without a loss until the peer's socket buffer overflows, and all
+// of it waits there: the window is no more than what 80 Gbit/s need on the path, or what keeps both
+// ends busy over loopback (docs/performance.md, "Beside a bulk stream").
 std::uint64_t Connection::most_on_path() const {
     constexpr std::uint64_t kLeast = 512 << 10;
     // A peer that acknowledges every 32 datagrams must not have to wait for more of them.
     constexpr std::uint64_t kLeastDatagrams = 64;
     constexpr std::uint64_t kBytesPerMicrosecond = 10'000;
-    // Of the smoothed time, of which queues make most: so small that they do not feed themselves, and
-    // enough where the path has become a longer one since the shortest was seen.
+    // Of the smoothed time, of which queues make most: so small that they do not feed themselves,
+    // and enough where the path has become a longer one since the shortest was seen.
     constexpr int kPartOfSmoothed = 32;
     const recovery::RttEstimator& rtt = recovery_.rtt();
     const auto time = std::chrono::duration_cast<std::chrono::microseconds>(

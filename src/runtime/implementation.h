@@ -85,7 +85,7 @@ private:
     runtime::WorkerInbox* inbox_ = nullptr;  // the group's, as this worker of it
     EventHandler handler_;
     std::vector<OpenConnection> open_;  // by the handle's index
-    bool events_left_ = false;  // for the next turn, which receives no more before
+    bool events_left_ = false;          // for the next turn, which receives no more before
     std::size_t open_count_ = 0;
     std::size_t connecting_count_ = 0;
     std::atomic<bool> stop_ = false;

@@ -10,8 +10,8 @@ namespace stoq {
 namespace {
 
 // What one turn does at most, so that sending does not keep acknowledgements waiting, nor events
-// what they have brought about: the peer works on that while we go on. Eight full trains are about a
-// tenth of a millisecond.
+// what they have brought about: the peer works on that while we go on. Eight full trains are about
+// a tenth of a millisecond.
 constexpr std::size_t kMaxTrainsPerTurn = 64;
 constexpr std::size_t kMaxBytesPerTurn = 512 * 1024;
 constexpr std::size_t kMaxEventsPerTurn = 48;
