@@ -20,6 +20,10 @@ PEERS = {
 }
 
 
+# Whose drivers can look for work before they sleep: the loop is theirs, or the library has a setting.
+SPINNERS = {"stoq", "ngtcp2", "quiche", "msquic"}
+
+
 @dataclass(frozen=True)
 class Competitor:
     name: str

@@ -128,6 +128,8 @@ class Results:
         put("p50_us", ours("latency", "p50"))
         put("p99_us", ours("latency", "p99"))
         put("p99_vs_best_peer", ratio("latency", "p99"))
+        put("p50_spinning_us", ours("latency_spinning", "p50"))
+        put("p99_spinning_us", ours("latency_spinning", "p99"))
         put("p99_beside_bulk_us", ours("latency_beside_bulk", "p99"))
         put("handshakes_per_s", ours("handshakes", "rate"))
         put("handshakes_vs_best_peer", ratio("handshakes", "rate"))

@@ -24,6 +24,8 @@ class Row:
     kept: int = 0
     # What the reference rows (TCP with TLS 1.3) have no like of.
     quic_only: bool = field(default=False)
+    # Both ends look for work for a while before they sleep.
+    spins: bool = field(default=False)
 
 
 def gigabits(cell):
@@ -51,6 +53,7 @@ MEMORY = Figure("memory", "kB/connection", lambda cell: cell.memory_kb, False)
 
 BULK = (GBPS, *CPU, DROPS)
 LATENCY = (P50, P99, P999)
+SPIN = ("--spin", "200")  # microseconds
 EXCHANGE = ("--mode", "requests", "--request", "512", "--response", "4096")
 
 
@@ -71,6 +74,8 @@ ROWS = [
     Row("bulk_16k", "bulk down, datagrams of 16 kB", ("--mode", "down", "--datagram", "16384"), BULK,
         ("--datagram", "16384"), quic_only=True),
     Row("latency", "512 B asked, 4 kB answered, one at a time", EXCHANGE, LATENCY),
+    Row("latency_spinning", "the same, both ends looking for work up to 200 us before they sleep",
+        (*EXCHANGE, *SPIN), LATENCY, SPIN, quic_only=True, spins=True),
     Row("latency_beside_bulk", "the same beside a bulk stream", (*EXCHANGE, "--bulk", "1"), LATENCY,
         quic_only=True),
     Row("requests_100", "64 B asked and answered on fresh streams, 100 in flight",

@@ -19,12 +19,12 @@ struct Control {
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
 };
 
-void wait_for(int descriptor, short events, std::chrono::nanoseconds most) {
+bool wait_for(int descriptor, short events, std::chrono::nanoseconds most) {
     const auto left = std::max(most, std::chrono::nanoseconds(0));
     pollfd wanted{.fd = descriptor, .events = events, .revents = 0};
     const timespec time{.tv_sec = left.count() / 1'000'000'000,
                         .tv_nsec = left.count() % 1'000'000'000};
-    (void)::ppoll(&wanted, 1, &time, nullptr);
+    return ::ppoll(&wanted, 1, &time, nullptr) > 0;
 }
 
 }  // namespace
@@ -49,9 +49,10 @@ std::string to_string(const sockaddr_in& address) {
     return named;
 }
 
-UdpSocket::UdpSocket(const std::string& address)
+UdpSocket::UdpSocket(const std::string& address, std::chrono::microseconds spin)
     : descriptor_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
       local_(parse_address(address)),
+      spin_(spin),
       buffer_(65'536) {
     set_socket_buffers(descriptor_);
     const int on = 1;
@@ -115,11 +116,15 @@ bool UdpSocket::send(Bytes bytes, std::size_t segment, const sockaddr_in& to) {
 }
 
 void UdpSocket::wait_writable() {
-    wait_for(descriptor_, POLLOUT, std::chrono::milliseconds(10));
+    (void)wait_for(descriptor_, POLLOUT, std::chrono::milliseconds(10));
 }
 
 void UdpSocket::wait_readable(std::chrono::nanoseconds most) {
-    wait_for(descriptor_, POLLIN, most);
+    const auto sleep = Clock::now() + std::min<std::chrono::nanoseconds>(spin_, most);
+    while (Clock::now() < sleep) {
+        if (wait_for(descriptor_, POLLIN, std::chrono::nanoseconds(0))) return;
+    }
+    (void)wait_for(descriptor_, POLLIN, most);
 }
 
 }  // namespace race

@@ -22,8 +22,8 @@ struct Train {
 
 class UdpSocket {
 public:
-    // "127.0.0.1:0"
-    explicit UdpSocket(const std::string& address);
+    // "127.0.0.1:0"; whoever waits looks for something to read for `spin` before he sleeps.
+    UdpSocket(const std::string& address, std::chrono::microseconds spin);
     ~UdpSocket();
     UdpSocket(const UdpSocket&) = delete;
     UdpSocket& operator=(const UdpSocket&) = delete;
@@ -39,6 +39,7 @@ public:
 private:
     int descriptor_ = -1;
     sockaddr_in local_{};
+    std::chrono::microseconds spin_;
     std::vector<std::uint8_t> buffer_;
 };
 

@@ -171,6 +171,7 @@ private:
     void use_one_core() {
         QUIC_GLOBAL_EXECUTION_CONFIG config{};
         config.ProcessorCount = 1;
+        config.PollingIdleTimeoutUs = static_cast<std::uint32_t>(options_.spin_us);
         config.ProcessorList[0] = static_cast<std::uint16_t>(::sched_getcpu());
         must(api_->SetParam(nullptr, QUIC_PARAM_GLOBAL_EXECUTION_CONFIG, sizeof config, &config),
              "execution on one core");

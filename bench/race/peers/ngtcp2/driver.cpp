@@ -21,7 +21,8 @@ public:
     explicit Ngtcp2(const Options& options)
         : options_(options),
           tls_(options),
-          socket_(options.is_server ? options.listen : "127.0.0.1:0"),
+          socket_(options.is_server ? options.listen : "127.0.0.1:0",
+                  std::chrono::microseconds(options.spin_us)),
           buffer_(std::min<std::size_t>(kLongestTrain / options.datagram, 64) * options.datagram) {
         if (options.is_server) {
             std::printf("ready: %s\n", to_string(socket_.local()).c_str());

@@ -62,7 +62,8 @@ public:
     explicit Quiche(const Options& options)
         : options_(options),
           config_(quiche_config_new(QUICHE_PROTOCOL_VERSION)),
-          socket_(options.is_server ? options.listen : "127.0.0.1:0"),
+          socket_(options.is_server ? options.listen : "127.0.0.1:0",
+                  std::chrono::microseconds(options.spin_us)),
           packets_(std::min<std::size_t>(kLongestTrain / options.datagram, 64) * options.datagram),
           read_(kReadBuffer) {
         configure();
