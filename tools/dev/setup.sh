@@ -69,7 +69,7 @@ packages_of() {
     case $1 in
         build) echo g++ cmake ninja-build make pkg-config git ca-certificates openssl \
             libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libzstd-dev clang libbpf-dev bpftool ;;
-        test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev ;;
+        test) packages_of build; echo libgtest-dev libgmock-dev librapidcheck-dev iproute2 iputils-ping ;;
         bench) packages_of build; echo libbenchmark-dev liburing-dev ;;
         checks) packages_of test; echo libbenchmark-dev clang-19 clang-format-19 clang-tidy-19 \
             libclang-rt-19-dev llvm-19 universal-ctags python3 valgrind ;;
