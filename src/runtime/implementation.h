@@ -68,6 +68,8 @@ private:
     bool report_unreachable();
     bool sleep(Duration max_wait);
 
+    bool settle();
+
     OpenConnection& tracked(ConnectionHandle handle);
     void track(const Event& event);
     void track_open(ConnectionHandle handle, bool connecting);

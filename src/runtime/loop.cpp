@@ -46,17 +46,23 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     worked |= run_posted();
     worked |= dispatch_events();
     if (inbox_ != nullptr && up_to_date) hand_over();
-    if (!events_left_) endpoint_->settle();
+    // What was received lies in the batch until all that came of it has been told.
+    const bool settled = settle();
     worked |= transmit();
     worked |= report_unreachable();
     // Sending and bad news have events of their own, which must not sleep with us.
-    const bool settled = !events_left_;
     worked |= dispatch_events();
-    if (!settled && !events_left_) endpoint_->settle();
+    if (!settled) settle();
     sockets_.update_interest();
     if (!worked) return sleep(max_wait);
     if (spinning_.enabled()) spinning_.on_work(io::now());
     return true;
+}
+
+// Gives up what the endpoint borrows, unless there are events left that may show it.
+bool Runtime::Implementation::settle() {
+    if (!events_left_) endpoint_->settle();
+    return !events_left_;
 }
 
 // The first datagram of a batch tells what kind most of it is of.

@@ -86,6 +86,62 @@ TEST(Runtime, AConnectionMovesToAnotherSocketOfTheClient) {
     }
 }
 
+// More than a turn tells: what is left lies in buffers that must not be received into meanwhile.
+TEST(Runtime, EventsOfABatchMayTakeSeveralTurns) {
+    constexpr std::size_t kDatagrams = 500;
+    Settings settings;
+    settings.max_datagram_frame_size = 65535;
+    const auto payload = [](std::size_t number) {
+        return std::vector<std::uint8_t>(100 + number % 7, static_cast<std::uint8_t>(number));
+    };
+
+    const auto server = make_runtime();
+    std::vector<std::vector<std::uint8_t>> received;
+    std::size_t most_in_a_turn = 0;
+    std::size_t in_turn = 0;
+    server->set_event_handler([&](const Event& event) {
+        const auto* datagram = std::get_if<DatagramReceived>(&event);
+        if (datagram == nullptr) return;
+        received.emplace_back(datagram->bytes.begin(), datagram->bytes.end());
+        most_in_a_turn = std::max(most_in_a_turn, ++in_turn);
+    });
+    const auto listening = server->listen({.address = "127.0.0.1:0",
+                                           .credentials = test::server_credentials(),
+                                           .settings = settings});
+    ASSERT_TRUE(listening.has_value()) << listening.error().message();
+
+    const auto client = make_runtime();
+    std::size_t sent = 0;
+    const auto send_all = [&](ConnectionHandle connection) {
+        while (sent < kDatagrams &&
+               client->endpoint().send_datagram(connection, payload(sent)).has_value()) {
+            ++sent;
+        }
+    };
+    client->set_event_handler([&](const Event& event) {
+        if (const auto* made = std::get_if<ConnectionEstablished>(&event)) {
+            send_all(made->connection);
+        } else if (const auto* writable = std::get_if<DatagramWritable>(&event)) {
+            send_all(writable->connection);
+        }
+    });
+    const auto connection = client->connect(
+        {.remote = *listening,
+         .server_name = "localhost",
+         .credentials = std::make_shared<Credentials>(test::client_credentials()),
+         .settings = settings});
+    ASSERT_TRUE(connection.has_value()) << connection.error().message();
+
+    for (int turn = 0; turn < kMaxTurns && received.size() < kDatagrams; ++turn) {
+        const bool worked = client->run_once(Duration::zero());
+        in_turn = 0;
+        server->run_once(worked ? Duration::zero() : Duration(1ms));
+    }
+    ASSERT_EQ(received.size(), kDatagrams);
+    for (std::size_t i = 0; i < kDatagrams; ++i) EXPECT_EQ(received[i], payload(i)) << i;
+    EXPECT_GE(most_in_a_turn, 48u);
+}
+
 TEST(Runtime, ClosingTellsThePeerAndDrains) {
     EchoServer server;
     EchoClient client(1);
