@@ -84,8 +84,8 @@ struct Settings {
     // In datagrams (RFC 9002 section 7.2 recommends 10).
     std::uint32_t initial_congestion_window = 10;
     // Besides, no more is in flight than 80 Gbit/s need for the shortest round trip (or a 32nd of
-    // the smoothed one), and at least 512 kB and 64 datagrams: what is more would wait in the peer's
-    // socket buffer.
+    // the smoothed one), and at least 512 kB and 64 datagrams: what is more would wait in the
+    // peer's socket buffer.
     std::uint64_t max_congestion_window = 64 * 1024 * 1024;
     // Uses what an earlier connection learned of the path (RFC 9959), when there is a memory of it.
     bool careful_resume = true;

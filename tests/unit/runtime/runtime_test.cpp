@@ -125,11 +125,11 @@ TEST(Runtime, EventsOfABatchMayTakeSeveralTurns) {
             send_all(writable->connection);
         }
     });
-    const auto connection = client->connect(
-        {.remote = *listening,
-         .server_name = "localhost",
-         .credentials = std::make_shared<Credentials>(test::client_credentials()),
-         .settings = settings});
+    const auto connection =
+        client->connect({.remote = *listening,
+                         .server_name = "localhost",
+                         .credentials = std::make_shared<Credentials>(test::client_credentials()),
+                         .settings = settings});
     ASSERT_TRUE(connection.has_value()) << connection.error().message();
 
     for (int turn = 0; turn < kMaxTurns && received.size() < kDatagrams; ++turn) {
