@@ -163,14 +163,15 @@ UdpSender::Step UdpSender::on_error(int error, DatapathCounters& counters, bool&
         block_ = error == ENOBUFS ? SendBlock::kNoBuffers : SendBlock::kSocketFull;
         return Step::kStop;
     }
-    if (messages_[0].datagrams > 1 && refuses_segmentation(error)) {
-        state_.one_by_one = true;
-        return Step::kContinue;
-    }
     // With IP_RECVERR a call may fail with the error of an earlier datagram, to anyone, that came
     // back from the network; only a second failure is about this one.
     path_error_seen = true;
     if (!std::exchange(state_.retried, true)) return Step::kContinue;
+    if (messages_[0].datagrams > 1 && refuses_segmentation(error)) {
+        state_.one_by_one = true;
+        state_.retried = false;
+        return Step::kContinue;
+    }
     drop_failed(error, counters);
     return Step::kContinue;
 }
