@@ -74,10 +74,11 @@ ApiResult<std::size_t> StreamSet::write(StreamId id, SharedBytes bytes) {
     Stream* const stream = STOQ_TRY(find_writable(id));
     const std::size_t length = bytes.size();
     if (length == 0) return 0;
-    // References cost no memory of ours, so one may exceed the limit; the next one waits. What is
-    // reserved for every stream is not for such.
+    // References cost no memory of ours, so one may exceed the limit; the next one waits. Where the
+    // others hold all the room, one of each stream.
     const std::uint64_t room = room_for(*stream);
-    if (room == 0 || (length > room && buffered_ >= send_buffer_of_all())) {
+    const bool all_is_held = buffered_ >= send_buffer_of_all() && stream->send.buffered() > 0;
+    if (room == 0 || (length > room && all_is_held)) {
         writers_.push_back(stream);
         return 0;
     }

@@ -188,6 +188,21 @@ TEST(StreamSetApplication, SharedBytesAreTakenWholeOrNotAtAll) {
     EXPECT_EQ(*pair.client.write(id, SharedBytes()), 0u);
 }
 
+// What the others hold may be held for ever; a stream without anything of its own would wait as long.
+TEST(StreamSetApplication, SharedBytesAreTakenBesideStreamsThatHoldAllTheRoom) {
+    StreamSettings settings = small_buffers();
+    settings.max_send_buffer_per_stream = settings.send_buffer_per_connection;
+    settings.initial_send_buffer_per_stream = settings.send_buffer_per_connection;
+    settings.send_buffer_reserved_per_stream = 100;
+    StreamPair pair(settings);
+    const StreamId paused = *pair.client.open(kOne);
+    const StreamId answer = *pair.client.open(kOne);
+    EXPECT_EQ(*pair.client.write(paused, pattern(0, 2000)), 1500u);
+    const auto bytes = SharedBytes::take(pattern(0, 5000));
+    EXPECT_EQ(*pair.client.write(answer, bytes), 5000u);
+    EXPECT_EQ(*pair.client.write(answer, bytes), 0u);
+}
+
 TEST(StreamSetApplication, AllAcknowledgedIsToldOnce) {
     StreamPair pair;
     const StreamId id = *pair.client.open(kOne);
