@@ -174,10 +174,20 @@ void Endpoint::Implementation::forget_ids(SlabHandle handle, Entry& entry) {
 
 bool Endpoint::Implementation::transmit(TransmitSlot& slot, Instant now) {
     now_ = std::max(now_, now);
-    if (replies_.transmit(slot)) {
-        ++counters_.datagrams_sent;
-        return true;
-    }
+    // Whoever floods us with datagrams of no connection must not take the turns of those that have
+    // one.
+    queues_.reply_is_next = !queues_.reply_is_next;
+    return queues_.reply_is_next ? transmit_reply(slot) || transmit_connection(slot)
+                                 : transmit_connection(slot) || transmit_reply(slot);
+}
+
+bool Endpoint::Implementation::transmit_reply(TransmitSlot& slot) {
+    const bool filled = replies_.transmit(slot);
+    counters_.datagrams_sent += filled;
+    return filled;
+}
+
+bool Endpoint::Implementation::transmit_connection(TransmitSlot& slot) {
     while (!queues_.transmit.empty()) {
         const SlabHandle handle = queues_.transmit.front();
         queues_.transmit.pop_front();

@@ -82,6 +82,7 @@ private:
         Ring<SlabHandle> events;
         Ring<SlabHandle> settle;
         std::vector<ForeignDatagram> foreign;
+        bool reply_is_next = false;  // before any connection's datagrams
     };
     static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
     // Server: whom it lets in, and when.
@@ -113,6 +114,9 @@ private:
     void receive_unrouted_short(ReceivedDatagram& datagram);
     bool is_foreign(const ReceivedDatagram& datagram);
     void drop(DropReason reason, const ReceivedDatagram& datagram);
+
+    bool transmit_reply(TransmitSlot& slot);
+    bool transmit_connection(TransmitSlot& slot);
 
     // accept.cpp
     void on_initial(ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);

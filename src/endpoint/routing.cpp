@@ -119,13 +119,18 @@ void Endpoint::Implementation::receive_unrouted_short(ReceivedDatagram& datagram
 
 // Whether the datagram is another worker's; then it is kept for it.
 bool Endpoint::Implementation::is_foreign(const ReceivedDatagram& datagram) {
-    if (!settings_.worker || queues_.foreign.size() == kMaxForeign) return false;
+    if (!settings_.worker) return false;
     const auto id = wire::peek_destination_connection_id(datagram.data, generator_->length());
     const auto owner = id ? generator_->owner_of(*id) : std::nullopt;
     const WorkerSettings& workers = *settings_.worker;
     // One that is not there, any more, cannot answer: we do, with a reset.
     const bool there = owner && *owner - workers.first < workers.count && *owner >= workers.first;
     if (!there || *owner == workers.number) return false;
+    // Lost, as on any full link: its owner's connection lives, and must not be reset.
+    if (queues_.foreign.size() == kMaxForeign) {
+        drop(DropReason::kUnknownConnection, datagram);
+        return true;
+    }
     queues_.foreign.push_back({static_cast<std::uint8_t>(*owner), datagram});
     ++counters_.foreign_datagrams;
     return true;

@@ -103,6 +103,25 @@ protected:
     ConnectionHandle connection_;
 };
 
+// However many datagrams of no connection come, those that have one take their turns.
+TEST_F(StatelessReset, AFloodTakesNoMoreThanEveryOtherTurn) {
+    const auto stream = client_->open_stream(connection_, Directionality::kBidirectional);
+    ASSERT_TRUE(stream);
+    ASSERT_TRUE(client_->write(connection_, *stream, ByteView(Datagram(3000, 1))));
+    const std::deque<Datagram> flood(100, Datagram(40, 0x55));
+    deliver(*client_, flood, server_address_, client_address_);
+    std::size_t data = 0;
+    for (int i = 0; i < 6; ++i) {
+        deliver(*client_, flood, server_address_, client_address_);
+        Datagram buffer(1500);
+        TransmitSlot slot;
+        slot.buffer = buffer;
+        ASSERT_TRUE(client_->transmit(slot, now_));
+        data += slot.length > 100;
+    }
+    EXPECT_EQ(data, 3u);
+}
+
 //= test 9000-10.3.1-2
 //= test 9000-10.3.1-5
 TEST_F(StatelessReset, RestartWithTheSameKeyEndsTheConnectionAndNothingIsSentAnyMore) {
@@ -134,6 +153,36 @@ TEST_F(StatelessReset, TokenBehindALongHeaderOfAnUnknownVersionCountsAsWell) {
     long_header.insert(long_header.end(), resets.front().end() - 16, resets.front().end());
     deliver(*client_, {long_header}, server_address_, client_address_);
     EXPECT_EQ(end(), CloseKind::kStatelessReset);
+}
+
+EndpointSettings settings_of_worker(std::uint8_t number) {
+    EndpointSettings settings = settings_with_key(7);
+    settings.worker = WorkerSettings{.number = number, .first = 0, .count = 2};
+    return settings;
+}
+
+class StatelessResetOfAWorker : public StatelessReset {
+protected:
+    StatelessResetOfAWorker() { server_ = Endpoint::create(settings_of_worker(1), server_random_); }
+};
+
+// More than a worker keeps for others in one turn: what is too much is lost, and nobody is reset.
+TEST_F(StatelessResetOfAWorker, ConnectionsOfOtherWorkersAreNotReset) {
+    constexpr std::size_t kMany = 10'000;
+    const auto stream = client_->open_stream(connection_, Directionality::kBidirectional);
+    ASSERT_TRUE(stream);
+    ASSERT_TRUE(client_->write(connection_, *stream, ByteView(Datagram(100, 1))));
+    Datagram said = drain(*client_).at(0);
+    auto other = Endpoint::create(settings_of_worker(0), restarted_random_);
+    ASSERT_TRUE(other);
+    ASSERT_TRUE(other->listen({server_credentials_, {}}));
+    for (std::size_t i = 0; i < kMany; ++i) {
+        ReceivedDatagram received{.data = said, .local = server_address_, .remote = client_address_};
+        other->receive({&received, 1}, now_);
+    }
+    EXPECT_GT(other->foreign_datagrams().size(), 1000u);
+    EXPECT_EQ(other->statistics().stateless_resets_sent, 0u);
+    EXPECT_EQ(other->statistics().datagrams_dropped + other->foreign_datagrams().size(), kMany);
 }
 
 }  // namespace
