@@ -88,6 +88,7 @@ private:
     EventHandler handler_;
     std::vector<OpenConnection> open_;  // by the handle's index
     bool events_left_ = false;          // for the next turn, which receives no more before
+    bool sent_ = false;                 // something, in the last turn
     std::size_t open_count_ = 0;
     std::size_t connecting_count_ = 0;
     std::atomic<bool> stop_ = false;

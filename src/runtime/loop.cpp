@@ -48,7 +48,8 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     if (inbox_ != nullptr && up_to_date) hand_over();
     // What was received lies in the batch until all that came of it has been told.
     const bool settled = settle();
-    worked |= transmit();
+    sent_ = transmit();
+    worked |= sent_;
     worked |= report_unreachable();
     // Sending and bad news have events of their own, which must not sleep with us.
     worked |= dispatch_events();
@@ -192,8 +193,8 @@ bool Runtime::Implementation::sleep(Duration max_wait) {
 bool Runtime::Implementation::drain(Duration limit) {
     const Instant end = runtime::instant_after(io::now(), limit);
     for (Duration left = limit; left > Duration::zero(); left = end - io::now()) {
-        const bool worked = run_once(open_count_ == 0 ? Duration::zero() : left);
-        if (open_count_ == 0 && !worked && !sockets_.blocked()) return true;
+        run_once(open_count_ == 0 ? Duration::zero() : left);
+        if (open_count_ == 0 && !events_left_ && !sent_ && !sockets_.blocked()) return true;
     }
     return false;
 }

@@ -106,12 +106,20 @@ void Sockets::send_by(Socket& socket, const TransmitSlot& slot) {
 
 Sockets::Socket& Sockets::route(const TransmitSlot& slot) {
     if (sockets_.size() == 1) return sockets_.front();
+    // Sockets of several addresses may share a port: one that is bound to another cannot send from
+    // this one.
+    Socket* of_all = nullptr;
+    Socket* of_port = nullptr;
     for (Socket& socket : sockets_) {
-        if (slot.local.port != 0 && slot.local.port == socket.datapath->local_address().port &&
-            speaks(*socket.datapath, slot.remote.family)) {
-            return socket;
-        }
+        const Address local = socket.datapath->local_address();
+        if (slot.local.port == 0 || slot.local.port != local.port) continue;
+        if (!speaks(*socket.datapath, slot.remote.family)) continue;
+        if (local == slot.local) return socket;
+        if (is_wildcard(local)) of_all = &socket;
+        of_port = &socket;
     }
+    if (of_all != nullptr) return *of_all;
+    if (of_port != nullptr) return *of_port;
     Socket* const client = client_socket(slot.remote);
     return client != nullptr ? *client : sockets_.front();
 }

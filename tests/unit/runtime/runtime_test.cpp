@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -56,6 +57,27 @@ TEST(Runtime, OneRuntimeIsServerAndClientAtOnceOverTwoSockets) {
     const auto info = client.runtime->endpoint().info(client.connection);
     ASSERT_TRUE(info.has_value());
     EXPECT_NE(info->local.port, listening->port);
+}
+
+TEST(Runtime, AnswersComeFromTheAddressThatWasAsked) {
+    EchoServer server;
+    Address second = server.local;  // 127.0.0.2, with the same port
+    second.ip = parse_address("127.0.0.2:1").ip;
+    const auto listening = server.runtime->listen(
+        {.address = to_string(second), .credentials = test::server_credentials()});
+    ASSERT_TRUE(listening.has_value()) << listening.error().message();
+    EchoClient client(10'000);
+    client.connect(*listening);
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    EXPECT_EQ(client.received, client.sent);
+}
+
+// What keeps a loop busy and is no connection's does not keep it from its end.
+TEST(Runtime, DrainingWaitsForConnectionsAlone) {
+    const auto runtime = make_runtime();
+    std::function<void()> again = [&] { runtime->post([&] { again(); }); };
+    again();
+    EXPECT_TRUE(runtime->drain(5s));
 }
 
 TEST(Runtime, AConnectionMovesToAnotherSocketOfTheClient) {
