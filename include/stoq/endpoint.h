@@ -139,6 +139,8 @@ struct EndpointStatistics {
     std::uint64_t version_negotiations_sent = 0;
     std::uint64_t stateless_resets_sent = 0;
     std::uint64_t foreign_datagrams = 0;  // of other workers
+    // Of datagrams with 1-RTT packets that came for connections, opened or not, or left them.
+    std::uint64_t data_bytes = 0;
     std::uint64_t receive_budget_used = 0;
     // Stream bytes that were copied, besides being encrypted or decrypted.
     std::uint64_t bytes_copied = 0;

@@ -197,6 +197,7 @@ bool Endpoint::Implementation::transmit_connection(TransmitSlot& slot) {
             queues_.transmit.push_back(handle);  // others take their turn first
             // Sending makes room for what was refused.
             if (entry->connection->waits_for_datagram_room()) queue_events(handle, *entry);
+            count_data(slot.buffer, slot.length);
             counters_.datagrams_sent +=
                 (slot.length + slot.datagram_length - 1) / slot.datagram_length;
             return true;

@@ -107,6 +107,7 @@ private:
 
     // routing.cpp
     std::size_t receive_run(std::span<ReceivedDatagram> datagrams);
+    void count_data(ByteView datagram, std::size_t bytes);
     void receive_unrouted(ReceivedDatagram& datagram);
     void receive_unrouted_long(ReceivedDatagram& datagram);
     void negotiate_version(const ReceivedDatagram& datagram,

@@ -46,11 +46,17 @@ std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> da
         ++count;
     }
     counters_.datagrams_received += count;
+    count_data(first.data, count * first.data.size());
     Entry& entry = *connections_.find(*handle);
     entry.connection->receive(datagrams.first(count), now_);
     if (!std::exchange(entry.settle_queued, true)) queues_.settle.push_back(*handle);
     after_activity(*handle);
     return count;
+}
+
+// The first datagram of a run tells what kind most of it is of.
+void Endpoint::Implementation::count_data(ByteView datagram, std::size_t bytes) {
+    if (!datagram.empty() && !wire::has_long_header(datagram[0])) counters_.data_bytes += bytes;
 }
 
 void Endpoint::Implementation::receive_unrouted(ReceivedDatagram& datagram) {

@@ -60,7 +60,6 @@ private:
     bool receive_from_workers();
     void hand_over();
     bool admit_handshakes();
-    void count_data(ByteView datagram, std::size_t bytes);
     bool run_timers(bool of_endpoint);
     bool run_posted();
     bool dispatch_events();
@@ -83,6 +82,7 @@ private:
     runtime::Sockets sockets_;
     runtime::Timers timers_;
     runtime::HandshakeShare handshakes_;
+    std::uint64_t data_bytes_ = 0;  // that handshakes_ knows of
     runtime::Spinning spinning_;
     runtime::WorkerInbox* inbox_ = nullptr;  // the group's, as this worker of it
     EventHandler handler_;

@@ -66,13 +66,11 @@ bool Runtime::Implementation::settle() {
     return !events_left_;
 }
 
-// The first datagram of a batch tells what kind most of it is of.
 bool Runtime::Implementation::receive() {
     bool received = false;
     for (const runtime::Sockets::Socket& socket : sockets_.all()) {
         const auto batch = socket.datapath->receive_batch();
         if (batch.empty()) continue;
-        count_data(batch.front().data, batch.size() * batch.front().data.size());
         endpoint_->receive(batch, io::now());
         received = true;
     }
@@ -92,13 +90,10 @@ void Runtime::Implementation::hand_over() {
     if (!foreign.empty()) settings_.group->implementation_->hand_over(foreign);
 }
 
-void Runtime::Implementation::count_data(ByteView datagram, std::size_t bytes) {
-    constexpr std::uint8_t kLongHeader = 0x80;  // the same in all versions (RFC 8999)
-    if (!datagram.empty() && (datagram[0] & kLongHeader) == 0) handshakes_.on_data(bytes);
-}
-
 // Whether handshakes began that had waited.
 bool Runtime::Implementation::admit_handshakes() {
+    const std::uint64_t data = endpoint_->statistics().data_bytes;
+    handshakes_.on_data(data - std::exchange(data_bytes_, data));
     const Instant begun = io::now();
     const std::size_t permits = handshakes_.permits(begun);
     const std::size_t waiting = endpoint_->held_datagrams();
@@ -160,7 +155,6 @@ bool Runtime::Implementation::transmit() {
         TransmitSlot* const slot = sockets_.slot();
         if (slot == nullptr || !endpoint_->transmit(*slot, io::now())) break;
         bytes += slot->length;
-        count_data(slot->buffer, slot->length);
         sockets_.send(*slot);
     }
     if (trains != 0) sockets_.flush();

@@ -122,6 +122,23 @@ TEST_F(StatelessReset, AFloodTakesNoMoreThanEveryOtherTurn) {
     EXPECT_EQ(data, 3u);
 }
 
+// Nobody makes an endpoint busy with data by what belongs to no connection.
+TEST_F(StatelessReset, OnlyConnectionsHaveData) {
+    const std::uint64_t before = client_->statistics().data_bytes;
+    deliver(*client_, std::deque<Datagram>(100, Datagram(40, 0x55)), server_address_,
+            client_address_);
+    EXPECT_FALSE(drain(*client_).empty());
+    EXPECT_EQ(client_->statistics().data_bytes, before);
+    const std::uint64_t server_before = server_->statistics().data_bytes;
+    const auto stream = client_->open_stream(connection_, Directionality::kBidirectional);
+    ASSERT_TRUE(stream);
+    ASSERT_TRUE(client_->write(connection_, *stream, ByteView(Datagram(1000, 1))));
+    deliver(*server_, drain(*client_), client_address_, server_address_);
+    EXPECT_GE(client_->statistics().data_bytes, before + 1000);
+    EXPECT_EQ(server_->statistics().data_bytes - server_before,
+              client_->statistics().data_bytes - before);
+}
+
 //= test 9000-10.3.1-2
 //= test 9000-10.3.1-5
 TEST_F(StatelessReset, RestartWithTheSameKeyEndsTheConnectionAndNothingIsSentAnyMore) {
