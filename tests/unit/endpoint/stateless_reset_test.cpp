@@ -194,7 +194,8 @@ TEST_F(StatelessResetOfAWorker, ConnectionsOfOtherWorkersAreNotReset) {
     ASSERT_TRUE(other);
     ASSERT_TRUE(other->listen({server_credentials_, {}}));
     for (std::size_t i = 0; i < kMany; ++i) {
-        ReceivedDatagram received{.data = said, .local = server_address_, .remote = client_address_};
+        ReceivedDatagram received{
+            .data = said, .local = server_address_, .remote = client_address_};
         other->receive({&received, 1}, now_);
     }
     EXPECT_GT(other->foreign_datagrams().size(), 1000u);

@@ -188,7 +188,8 @@ TEST(StreamSetApplication, SharedBytesAreTakenWholeOrNotAtAll) {
     EXPECT_EQ(*pair.client.write(id, SharedBytes()), 0u);
 }
 
-// What the others hold may be held for ever; a stream without anything of its own would wait as long.
+// What the others hold may be held for ever; a stream without anything of its own would wait as
+// long.
 TEST(StreamSetApplication, SharedBytesAreTakenBesideStreamsThatHoldAllTheRoom) {
     StreamSettings settings = small_buffers();
     settings.max_send_buffer_per_stream = settings.send_buffer_per_connection;
