@@ -19,6 +19,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass
 class Cell:
     """What a heat measured; `reason` says why it did not."""
+    seconds: float          # that the heat was to last
     report: dict = field(default_factory=dict)
     reason: str = ""
     failed: bool = False
@@ -104,7 +105,7 @@ class Heat:
             "--seconds", str(self.seconds), *self.row.flags])
 
     def run(self):
-        cell = Cell()
+        cell = Cell(self.seconds)
         server = self.start_server()
         client = None
         try:

@@ -8,6 +8,7 @@ class Results:
         self.rows, self.competitors, self.absent = rows, competitors, absent
         self.values = {}    # (row, competitor, figure) -> the numbers of all rounds
         self.reasons = {}   # (row, competitor) -> why there is no number
+        self.failed = set()  # (row, competitor)
         self.failures = 0
         self.heats = 0
         self.ceilings = []  # dictionaries
@@ -16,6 +17,8 @@ class Results:
         key = (row.name, competitor.name)
         self.heats += 1
         self.failures += cell.failed
+        if cell.failed:
+            self.failed.add(key)
         if cell.reason:
             self.reasons[key] = cell.reason
             return
@@ -39,7 +42,9 @@ class Results:
         return [it.name for it in self.competitors if it.name != "stoq" and not it.is_reference]
 
     def best_peer(self, row, figure):
-        """Name and median of the best peer."""
+        """Name and median of the best peer. Nobody knows it when one of them failed."""
+        if any((row, name) in self.failed for name in self.peers()):
+            return None, None
         known = [(self.median(row, name, figure.name), name) for name in self.peers()]
         known = [it for it in known if it[0] is not None]
         if not known:
@@ -53,6 +58,15 @@ class Results:
         if not ours or not theirs:
             return None
         return ours / theirs if figure.higher_is_better else theirs / ours
+
+    def ratio_text(self, row, figure):
+        """The ratio, and between what it lay in the rounds."""
+        ratio, (best, _) = self.ratio(row, figure), self.best_peer(row, figure)
+        if ratio is None:
+            return "-"
+        pairs = zip(self.values[row, "stoq", figure.name], self.values[row, best, figure.name])
+        rounds = [a / b if figure.higher_is_better else b / a for a, b in pairs if a and b]
+        return f"{ratio:.2f} ({min(rounds):.2f} to {max(rounds):.2f}, {best})"
 
     def ceiling(self, name="c_gbps"):
         values = [it[name] for it in self.ceilings]
@@ -73,9 +87,8 @@ class Results:
         for row in self.rows:
             for figure in row.figures:
                 cells = [self.cell_text(row, it, figure) for it in self.competitors]
-                ratio = self.ratio(row.name, figure)
                 lines.append([row.name, f"{figure.name}, {figure.unit}", *cells,
-                              "-" if ratio is None else f"{ratio:.2f}"])
+                              self.ratio_text(row.name, figure)])
         widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
         return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip()
                          for line in lines)
