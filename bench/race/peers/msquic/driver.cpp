@@ -27,7 +27,7 @@ constexpr std::uint16_t kHeaders = 28;  // of IPv4 and UDP, which this library c
 constexpr std::uint16_t kLargestDatagram = 1472;
 constexpr std::size_t kMostUnsent = 4 << 20;
 // Writes that the library has not completed: it wakes a thread for each.
-constexpr std::size_t kMostSends = 64;
+constexpr std::size_t kMostSends = 1024;
 constexpr std::uint16_t kMostStreams = 1000;
 constexpr std::uint8_t kAlpnBytes[] = {'r', 'a', 'c', 'e'};
 
@@ -81,6 +81,7 @@ public:
     ConnectionId dial() override {
         Connection& connection = add_connection();
         to_start_.push_back(&connection);
+        something_happened_.notify_one();
         return connection.id;
     }
 
@@ -323,7 +324,7 @@ private:
         MsQuic& self = *connection.owner;
         const std::lock_guard<std::recursive_mutex> held(self.lock_);
         self.on_event(connection, *event);
-        self.something_happened_.notify_one();
+        self.tell(event->Type);
         return QUIC_STATUS_SUCCESS;
     }
 
@@ -332,8 +333,15 @@ private:
         MsQuic& self = *stream.owner;
         const std::lock_guard<std::recursive_mutex> held(self.lock_);
         self.on_event(stream, *event);
-        self.something_happened_.notify_one();
         return QUIC_STATUS_SUCCESS;
+    }
+
+    // The application's thread has no part in a transfer: it is woken for what it may wait for. A
+    // server's waits for nothing.
+    void tell(QUIC_CONNECTION_EVENT_TYPE type) {
+        const bool concerns = type == QUIC_CONNECTION_EVENT_CONNECTED ||
+                              type == QUIC_CONNECTION_EVENT_SHUTDOWN_COMPLETE;
+        if (concerns && !options_.is_server) something_happened_.notify_one();
     }
 
     void on_event(Connection& connection, QUIC_CONNECTION_EVENT& event) {

@@ -185,11 +185,10 @@ std::string Connection::reason_of(int error) const {
     return std::string("TLS alert ") + std::to_string(ngtcp2_conn_get_tls_alert2(conn_));
 }
 
-bool Connection::receive(std::span<std::uint8_t> packet, std::string& why) {
+bool Connection::receive(std::span<std::uint8_t> packet, ngtcp2_tstamp now, std::string& why) {
     const ngtcp2_path path = this->path();
     const ngtcp2_pkt_info info{};
-    const int error =
-        ngtcp2_conn_read_pkt(conn_, &path, &info, packet.data(), packet.size(), timestamp());
+    const int error = ngtcp2_conn_read_pkt(conn_, &path, &info, packet.data(), packet.size(), now);
     if (error == 0) return true;
     why = reason_of(error);
     return false;
@@ -236,7 +235,7 @@ ngtcp2_ssize Connection::write_packet(ngtcp2_path* path, ngtcp2_pkt_info* info,
     }
     for (;;) {
         Stream* const stream = next_ready();
-        std::array<ngtcp2_vec, 4> pieces{};
+        std::array<ngtcp2_vec, 16> pieces;
         std::size_t count = 0;
         std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
         if (stream != nullptr) {
@@ -318,13 +317,7 @@ void Connection::make_ready(Stream& stream) {
 
 void Connection::advance(Stream& stream, std::size_t length, bool with_end) {
     stream.unsent_bytes -= length;
-    while (length > 0) {
-        Bytes& first = stream.unsent.front();
-        const std::size_t part = std::min(length, first.size());
-        first = first.subspan(part);
-        length -= part;
-        if (first.empty()) stream.unsent.pop_front();
-    }
+    stream.unsent.drop(length);
     if (stream.unsent.empty() && with_end) stream.end_is_sent = true;
     if (stream.wants_room && stream.unsent_bytes < kMostUnsent / 2) {
         stream.wants_room = false;
@@ -354,6 +347,27 @@ std::size_t Connection::fill_close(std::span<std::uint8_t> buffer) {
     return length > 0 ? static_cast<std::size_t>(length) : 0;
 }
 
+void Connection::Pieces::push_back(Bytes piece) {
+    if (empty()) {
+        pieces_.clear();
+        first_ = 0;
+    } else if (first_ > pieces_.size() / 2) {
+        pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+        first_ = 0;
+    }
+    pieces_.push_back(piece);
+}
+
+void Connection::Pieces::drop(std::size_t bytes) {
+    while (bytes > 0) {
+        Bytes& piece = pieces_[first_];
+        const std::size_t part = std::min(bytes, piece.size());
+        piece = piece.subspan(part);
+        bytes -= part;
+        if (piece.empty()) ++first_;
+    }
+}
+
 // --- Streams -------------------------------------------------------------------------------------
 
 std::optional<std::int64_t> Connection::open() {
@@ -371,8 +385,10 @@ std::size_t Connection::write(std::int64_t id, Bytes bytes, bool live_for_ever) 
         return 0;
     }
     if (!live_for_ever) {
-        stream.copies.emplace_back(bytes.begin(), bytes.end());
-        bytes = stream.copies.back();
+        auto copy = std::make_unique_for_overwrite<std::uint8_t[]>(bytes.size());
+        std::ranges::copy(bytes, copy.get());
+        bytes = {copy.get(), bytes.size()};
+        stream.copies.push_back(std::move(copy));
     }
     stream.unsent.push_back(bytes);
     stream.unsent_bytes += bytes.size();

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <list>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -52,7 +53,7 @@ public:
     ConnectionId id() const { return id_; }
     bool was_resumed() const { return SSL_session_reused(ssl_) == 1; }
     // False when the connection has ended, because of `why`.
-    bool receive(std::span<std::uint8_t> packet, std::string& why);
+    bool receive(std::span<std::uint8_t> packet, ngtcp2_tstamp now, std::string& why);
     bool on_expiry(std::string& why);
     ngtcp2_tstamp expiry() const { return ngtcp2_conn_get_expiry2(conn_); }
 
@@ -73,10 +74,24 @@ public:
     ngtcp2_tstamp armed = 0;
 
 private:
+    // What a stream has to send: pieces from the first that is not sent yet.
+    class Pieces {
+    public:
+        bool empty() const { return first_ == pieces_.size(); }
+        std::size_t size() const { return pieces_.size() - first_; }
+        Bytes operator[](std::size_t index) const { return pieces_[first_ + index]; }
+        void push_back(Bytes piece);
+        void drop(std::size_t bytes);
+
+    private:
+        std::vector<Bytes> pieces_;
+        std::size_t first_ = 0;
+    };
+
     struct Stream {
         std::int64_t id = 0;
-        std::deque<Bytes> unsent;
-        std::list<std::vector<std::uint8_t>> copies;  // kept until the stream is closed
+        Pieces unsent;
+        std::vector<std::unique_ptr<std::uint8_t[]>> copies;  // kept until the stream is closed
         std::size_t unsent_bytes = 0;
         bool ends = false;
         bool end_is_sent = false;

@@ -139,6 +139,8 @@ private:
         for (int trains = 0; trains < kReceivesPerTurn; ++trains) {
             const auto train = socket_.receive();
             if (!train) return;
+            now_ = timestamp();
+            last_key_.clear();
             for (std::size_t begin = 0; begin < train->bytes.size(); begin += train->segment) {
                 const std::size_t length = std::min(train->segment, train->bytes.size() - begin);
                 receive_one(train->bytes.subspan(begin, length), train->from);
@@ -153,14 +155,20 @@ private:
             return;
         }
         const std::string key(reinterpret_cast<const char*>(ids.dcid), ids.dcidlen);
-        const auto found = by_id_.find(key);
-        Connection* const connection = found != by_id_.end() ? found->second : accept(packet, from);
-        if (connection == nullptr) return;
+        // The packets of a train are mostly of one connection.
+        if (key != last_key_) {
+            const auto found = by_id_.find(key);
+            last_ = found != by_id_.end() ? found->second : accept(packet, from);
+            last_key_ = key;
+            now_ = timestamp();  // an accepted connection's time has begun later than the train's
+        }
+        if (last_ == nullptr) return;
         std::string why;
-        if (connection->receive(packet, why)) {
-            queue(*connection);
+        if (last_->receive(packet, now_, why)) {
+            queue(*last_);
         } else {
-            on_end(connection->id(), why);
+            last_key_.clear();
+            on_end(last_->id(), why);
         }
     }
 
@@ -246,6 +254,10 @@ private:
     std::vector<ConnectionId> queue_;
     std::vector<ConnectionId> closing_;
     bool in_turn_ = false;
+    // Of the train that is being received.
+    ngtcp2_tstamp now_ = 0;
+    std::string last_key_;
+    Connection* last_ = nullptr;
 };
 
 }  // namespace

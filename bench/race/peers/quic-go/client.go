@@ -11,9 +11,15 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
+)
+
+const (
+	betweenRounds    = 500 * time.Millisecond
+	datagramsAreLost = 100 * time.Millisecond
 )
 
 type client struct {
@@ -145,14 +151,16 @@ func (c *client) bulk(connection *quic.Conn) report {
 	return down
 }
 
-// ask makes one request on a stream of its own; true when the answer is what was asked for.
-func (c *client) ask(connection *quic.Conn, question, buffer []byte) bool {
+// ask makes one request on a stream of its own. It returns when the stream was there, and whether the
+// answer is what was asked for.
+func (c *client) ask(connection *quic.Conn, question, buffer []byte) (time.Time, bool) {
 	stream, err := connection.OpenStreamSync(context.Background())
+	begin := time.Now()
 	if err != nil {
-		return false
+		return begin, false
 	}
 	if _, err := stream.Write(question); err != nil {
-		return false
+		return begin, false
 	}
 	stream.Close()
 	var received checker
@@ -160,7 +168,7 @@ func (c *client) ask(connection *quic.Conn, question, buffer []byte) bool {
 		length, err := stream.Read(buffer)
 		received.check(buffer[:length])
 		if err != nil {
-			return errors.Is(err, io.EOF) && !received.wrong && received.offset == c.options.response
+			return begin, errors.Is(err, io.EOF) && !received.wrong && received.offset == c.options.response
 		}
 	}
 }
@@ -179,10 +187,12 @@ func (c *client) requests(connection *quic.Conn) report {
 	whole := sideBySide(c.options.inFlight, func() report {
 		one := report{seconds: s.seconds()}
 		question, buffer := c.question(), make([]byte, 16384)
-		for begin := time.Now(); begin.Before(s.end) && !one.failed; begin = time.Now() {
-			one.failed = !c.ask(connection, question, buffer)
-			if !begin.Before(s.begin) {
-				one.latencies = append(one.latencies, time.Since(begin))
+		for now := time.Now(); now.Before(s.end) && !one.failed; {
+			begin, ok := c.ask(connection, question, buffer)
+			now = time.Now()
+			one.failed = !ok
+			if s.covers(begin, now) {
+				one.latencies = append(one.latencies, now.Sub(begin))
 			}
 		}
 		return one
@@ -196,7 +206,10 @@ func (c *client) requests(connection *quic.Conn) report {
 func (c *client) handshakes() report {
 	if c.options.resumed != 0 {
 		first, err := c.dial()
-		if err != nil || !c.ask(first, c.question(), make([]byte, 16384)) {
+		if err != nil {
+			return report{failed: true}
+		}
+		if _, ok := c.ask(first, c.question(), make([]byte, 16384)); !ok {
 			return report{failed: true}
 		}
 		time.Sleep(100 * time.Millisecond) // the ticket comes after the handshake
@@ -206,17 +219,19 @@ func (c *client) handshakes() report {
 	whole := sideBySide(c.options.inFlight, func() report {
 		one := report{seconds: s.seconds()}
 		question, buffer := c.question(), make([]byte, 16384)
-		for begin := time.Now(); begin.Before(s.end) && !one.failed; begin = time.Now() {
+		for now := time.Now(); now.Before(s.end) && !one.failed; {
+			begin := now
 			connection, err := c.dial()
 			if err != nil {
 				one.failed = true
 				break
 			}
-			one.failed = connection.ConnectionState().TLS.DidResume != (c.options.resumed != 0) ||
-				!c.ask(connection, question, buffer)
+			_, ok := c.ask(connection, question, buffer)
+			now = time.Now()
+			one.failed = !ok || connection.ConnectionState().TLS.DidResume != (c.options.resumed != 0)
 			connection.CloseWithError(0, "")
-			if !begin.Before(s.begin) {
-				one.latencies = append(one.latencies, time.Since(begin))
+			if s.covers(begin, now) {
+				one.latencies = append(one.latencies, now.Sub(begin))
 			}
 		}
 		return one
@@ -229,31 +244,62 @@ func (c *client) handshakes() report {
 func (c *client) echo(connection *quic.Conn) report {
 	s := c.options.span()
 	one := report{seconds: s.seconds()}
-	size := max(headerSize, c.options.request)
-	var next uint64
+	datagram := request(make([]byte, headerSize), c.options.request)
 	send := func(count int) {
 		for range count {
-			connection.SendDatagram(request(binary.BigEndian.AppendUint64(nil, next), size))
-			next++
+			connection.SendDatagram(datagram)
 		}
 	}
-	send(c.options.inFlight)
-	for !s.over() {
-		limit, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		received, err := connection.ReceiveDatagram(limit)
-		cancel()
-		if err != nil {
-			send(c.options.inFlight) // after a silence all that was in flight is lost
-			continue
+	untilEnd, stop := context.WithDeadline(context.Background(), s.end)
+	defer stop()
+	var lastEcho atomic.Int64 // nanoseconds of the span's clock
+	go func() {
+		// After a silence all that was in flight is lost. One ticker, not one timer for each datagram.
+		ticks := time.NewTicker(datagramsAreLost / 10)
+		defer ticks.Stop()
+		send(c.options.inFlight)
+		for {
+			select {
+			case <-untilEnd.Done():
+				return
+			case now := <-ticks.C:
+				if now.Sub(s.begin)-time.Duration(lastEcho.Load()) > datagramsAreLost {
+					lastEcho.Store(int64(now.Sub(s.begin)))
+					send(c.options.inFlight)
+				}
+			}
 		}
-		one.failed = one.failed || len(received) != size || binary.BigEndian.Uint64(received) >= next ||
-			!bytes.Equal(received[headerSize:], patternFrom(0, uint64(size-headerSize)))
-		if !time.Now().Before(s.begin) {
+	}()
+	for {
+		received, err := connection.ReceiveDatagram(untilEnd)
+		now := time.Since(s.begin)
+		if err != nil || now >= s.end.Sub(s.begin) {
+			one.failed = one.failed || untilEnd.Err() == nil && err != nil
+			return one
+		}
+		lastEcho.Store(int64(now))
+		one.failed = one.failed || !bytes.Equal(received, datagram)
+		if now >= 0 {
 			one.count++
 		}
 		send(1)
 	}
-	return one
+}
+
+// askAll makes a request on each of the connections at once, again and again.
+func (c *client) askAll(connections []*quic.Conn) {
+	question := c.question()
+	for round := time.NewTicker(betweenRounds); ; <-round.C {
+		var group sync.WaitGroup
+		for _, connection := range connections {
+			group.Go(func() {
+				buffer := buffers.Get().(*[65536]byte)
+				defer buffers.Put(buffer)
+				c.ask(connection, question, buffer[:])
+			})
+		}
+		group.Wait()
+	}
 }
 
 // keepOpen opens the connections and keeps them until standard input ends.
@@ -263,7 +309,10 @@ func (c *client) keepOpen() report {
 	question, buffer := c.question(), make([]byte, 16384)
 	for range c.options.connections {
 		connection, err := c.dial()
-		if err != nil || !c.ask(connection, question, buffer) {
+		if err != nil {
+			return report{failed: true}
+		}
+		if _, ok := c.ask(connection, question, buffer); !ok {
 			return report{failed: true}
 		}
 		connections = append(connections, connection)
@@ -271,14 +320,7 @@ func (c *client) keepOpen() report {
 	one.count = uint64(len(connections))
 	os.Stdout.WriteString("open\n")
 	if c.options.mode == "active" {
-		go func() {
-			for {
-				for _, connection := range connections {
-					c.ask(connection, question, buffer)
-				}
-				time.Sleep(500 * time.Millisecond)
-			}
-		}()
+		go c.askAll(connections)
 	}
 	io.ReadAll(os.Stdin)
 	return one

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -32,7 +33,17 @@ func open(address string) (*quic.Transport, error) {
 	}
 	socket.SetReadBuffer(socketBuffer)
 	socket.SetWriteBuffer(socketBuffer)
-	return &quic.Transport{Conn: socket}, nil
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	// The plain kinds are cut to the machine's limit, the forced ones need a privilege.
+	err = raw.Control(func(descriptor uintptr) {
+		for _, name := range []int{syscall.SO_RCVBUFFORCE, syscall.SO_SNDBUFFORCE} {
+			syscall.SetsockoptInt(int(descriptor), syscall.SOL_SOCKET, name, socketBuffer)
+		}
+	})
+	return &quic.Transport{Conn: socket}, err
 }
 
 func quicConfig(o options) *quic.Config {

@@ -6,10 +6,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
 )
+
+// A fresh buffer would be zeroed for each stream.
+var buffers = sync.Pool{New: func() any { return new([65536]byte) }}
 
 // answer serves one stream.
 func answer(stream *quic.Stream) {
@@ -52,7 +56,9 @@ func pour(stream *quic.Stream, size uint64) {
 // readAll compares everything up to the end, and returns when the first bytes came.
 func readAll(stream io.Reader, received *checker) time.Time {
 	first := time.Now()
-	buffer := make([]byte, 65536)
+	pooled := buffers.Get().(*[65536]byte)
+	defer buffers.Put(pooled)
+	buffer := pooled[:]
 	for {
 		length, err := stream.Read(buffer)
 		if received.offset == 0 {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::congestion::CubicConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig, VarInt};
-use race_driver::app::{self, Connection, Dialer, Echo, ReceiveHalf, SendHalf};
-use race_driver::{Options, Report, ALPN, SERVER_NAME};
+use quinn::{AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, ServerConfig, TransportConfig, VarInt};
+use race_driver::app::{self, Connection, Dialer, ReceiveHalf, SendHalf};
+use race_driver::{Options, ALPN, SERVER_NAME};
 use rustls::crypto::{aws_lc_rs, CryptoProvider};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,6 +17,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 const SOCKET_BUFFER: i32 = 8 << 20;
 const IDLE_MILLISECONDS: u32 = 60_000;
 const LARGEST_OF_TEN: u16 = 6550;
+/// The peer acknowledges the packet after these: every tenth, as many as quinn sends at once.
+const UNACKNOWLEDGED: u32 = 9;
 
 struct Sender(quinn::SendStream);
 struct Receiver(quinn::RecvStream);
@@ -38,8 +40,8 @@ impl SendHalf for Sender {
 }
 
 impl ReceiveHalf for Receiver {
-    async fn read(&mut self) -> Option<Bytes> {
-        self.0.read_chunk(usize::MAX, true).await.ok().flatten().map(|chunk| chunk.bytes)
+    async fn read(&mut self, chunks: &mut [Bytes]) -> usize {
+        self.0.read_chunks(chunks).await.ok().flatten().unwrap_or(0)
     }
 }
 
@@ -56,26 +58,12 @@ impl Connection for Joined {
         self.0.close(VarInt::from_u32(0), b"");
     }
 
-    async fn echo_datagrams(&self, options: &Options) -> Option<Report> {
-        let mut echo = Echo::new(options);
-        for _ in 0..options.in_flight {
-            self.0.send_datagram(echo.make()).ok()?;
-        }
-        while !echo.is_over() {
-            // After a silence all that was in flight is lost.
-            let lost = match tokio::time::timeout(Duration::from_millis(100), self.0.read_datagram()).await {
-                Ok(Ok(bytes)) => {
-                    echo.on_echo(&bytes);
-                    1
-                }
-                Ok(Err(_)) => return None,
-                Err(_) => options.in_flight,
-            };
-            for _ in 0..lost {
-                self.0.send_datagram(echo.make()).ok()?;
-            }
-        }
-        Some(echo.report)
+    fn send_datagram(&self, bytes: Bytes) -> bool {
+        self.0.send_datagram(bytes).is_ok()
+    }
+
+    async fn receive_datagram(&self) -> Option<Bytes> {
+        self.0.read_datagram().await.ok()
     }
 }
 
@@ -102,6 +90,8 @@ fn transport(options: &Options) -> Arc<TransportConfig> {
     let window = VarInt::from_u64(options.window).expect("a window");
     let mut cubic = CubicConfig::default();
     cubic.initial_window(10 * u64::from(options.datagram));
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(UNACKNOWLEDGED));
     transport
         .initial_mtu(options.datagram)
         .min_mtu(options.datagram)
@@ -113,6 +103,7 @@ fn transport(options: &Options) -> Arc<TransportConfig> {
         .max_concurrent_bidi_streams(VarInt::from_u32(1000))
         .datagram_receive_buffer_size(Some(4 << 20))
         .datagram_send_buffer_size(4 << 20)
+        .ack_frequency_config(Some(acknowledgements))
         // Its ten segments of 16 kB would be more than a datagram of IP may hold.
         .enable_segmentation_offload(options.datagram <= LARGEST_OF_TEN)
         .congestion_controller_factory(Arc::new(cubic));

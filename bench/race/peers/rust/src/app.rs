@@ -2,15 +2,22 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::task::{spawn_local, JoinHandle};
+use tokio::task::{spawn_local, JoinHandle, JoinSet};
+use tokio::time::{interval, sleep, timeout_at, MissedTickBehavior};
 
 use crate::pattern::{self, Checker};
 use crate::server::{parse_count, Served};
-use crate::{header, Kind, Mode, Options, Report, ENDLESS};
+use crate::{header, Kind, Mode, Options, Report, ENDLESS, HEADER};
+
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(500);
+const DATAGRAMS_ARE_LOST: Duration = Duration::from_millis(100);
+/// How much of a stream is taken at once.
+const NO_CHUNKS: [Bytes; 16] = [const { Bytes::new() }; 16];
 
 pub trait SendHalf: 'static {
     /// False when the stream or its connection has ended.
@@ -21,7 +28,8 @@ pub trait SendHalf: 'static {
 }
 
 pub trait ReceiveHalf: 'static {
-    fn read(&mut self) -> impl Future<Output = Option<Bytes>>;
+    /// Takes what has come, in as many chunks as there is room for; none at the end. May be dropped.
+    fn read(&mut self, chunks: &mut [Bytes]) -> impl Future<Output = usize>;
 }
 
 pub trait Connection: Clone + 'static {
@@ -29,8 +37,10 @@ pub trait Connection: Clone + 'static {
     type Receive: ReceiveHalf;
     fn open(&self) -> impl Future<Output = (Self::Send, Self::Receive)>;
     fn close(&self);
-    /// Sends as many echoed datagrams as fit into `span`; None if the library has none.
-    fn echo_datagrams(&self, options: &Options) -> impl Future<Output = Option<Report>>;
+    /// False if the library or its peer has no datagrams.
+    fn send_datagram(&self, bytes: Bytes) -> bool;
+    /// None when the connection has ended. May be dropped.
+    fn receive_datagram(&self) -> impl Future<Output = Option<Bytes>>;
 }
 
 pub trait Dialer: 'static {
@@ -40,15 +50,29 @@ pub trait Dialer: 'static {
     fn is_resumed(connection: &Self::Connection) -> Option<bool>;
 }
 
+/// Takes what has come; false at the end.
+async fn read_some(receive: &mut impl ReceiveHalf, chunks: &mut [Bytes], mut take: impl FnMut(&[u8])) -> bool {
+    let count = receive.read(chunks).await;
+    for chunk in &mut chunks[..count] {
+        take(&std::mem::take(chunk));
+    }
+    count > 0
+}
+
+async fn read_all(receive: &mut impl ReceiveHalf, mut take: impl FnMut(&[u8])) {
+    let mut chunks = NO_CHUNKS;
+    while read_some(receive, &mut chunks, &mut take).await {}
+}
+
 // --- Server ---
 
 /// Answers one stream.
 pub async fn serve(mut send: impl SendHalf, mut receive: impl ReceiveHalf) {
     let mut served = Served::new();
+    let mut chunks = NO_CHUNKS;
     while !served.has_answer() {
-        match receive.read().await {
-            Some(bytes) => served.on_bytes(&bytes),
-            None => served.on_end(),
+        if !read_some(&mut receive, &mut chunks, |bytes| served.on_bytes(bytes)).await {
+            served.on_end();
         }
     }
     if served.is_bulk() {
@@ -84,6 +108,11 @@ impl Deadline {
     fn seconds(&self) -> f64 {
         (self.end - self.begin).as_secs_f64()
     }
+
+    /// Whether what began and ended then counts.
+    fn covers(&self, begin: Instant, end: Instant) -> bool {
+        begin >= self.begin && end < self.end
+    }
 }
 
 /// Receives one endless stream until the deadline; returns the bytes that came after the warm-up.
@@ -92,15 +121,10 @@ async fn download<C: Connection>(connection: C, deadline: Deadline) -> (u64, boo
     send.write(Bytes::copy_from_slice(&header(Kind::Pour, ENDLESS))).await;
     send.finish();
     let mut checker = Checker::new();
-    let mut before = 0;
-    loop {
-        let read = tokio::time::timeout_at(deadline.end.into(), receive.read()).await;
-        let Ok(Some(bytes)) = read else { break };
-        if Instant::now() < deadline.begin {
-            before = checker.offset + bytes.len() as u64;
-        }
-        checker.check(&bytes);
-    }
+    // One timer for each part, not one for each read.
+    let _ = timeout_at(deadline.begin.into(), read_all(&mut receive, |bytes| checker.check(bytes))).await;
+    let before = checker.offset;
+    let _ = timeout_at(deadline.end.into(), read_all(&mut receive, |bytes| checker.check(bytes))).await;
     (checker.offset - before, checker.ok)
 }
 
@@ -114,7 +138,7 @@ async fn upload<C: Connection>(connection: C, deadline: Deadline, options: Optio
         if options.rate > 0 {
             let due = started.elapsed().as_secs_f64() * options.rate as f64 / 8.0;
             if sent as f64 > due {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                sleep(Duration::from_millis(1)).await;
                 continue;
             }
         }
@@ -126,9 +150,7 @@ async fn upload<C: Connection>(connection: C, deadline: Deadline, options: Optio
     }
     send.finish();
     let mut answer = Vec::new();
-    while let Some(bytes) = receive.read().await {
-        answer.extend_from_slice(&bytes);
-    }
+    read_all(&mut receive, |bytes| answer.extend_from_slice(bytes)).await;
     match parse_count(&answer) {
         Some((bytes, seconds)) => (bytes, seconds, bytes == sent),
         None => (0, 1.0, false),
@@ -164,16 +186,15 @@ async fn bulk<C: Connection>(connection: C, options: &Options) -> Report {
     report
 }
 
-/// One request on a stream of its own. True when the answer is what was asked for.
-async fn ask<C: Connection>(connection: &C, request: &Bytes, response: u64) -> bool {
+/// One request on a stream of its own. When it had its stream, and whether the answer is what was asked for.
+async fn ask<C: Connection>(connection: &C, request: &Bytes, response: u64) -> (Instant, bool) {
     let (mut send, mut receive) = connection.open().await;
+    let begin = Instant::now();
     send.write(request.clone()).await;
     send.finish();
     let mut checker = Checker::new();
-    while let Some(bytes) = receive.read().await {
-        checker.check(&bytes);
-    }
-    checker.ok && checker.offset == response
+    read_all(&mut receive, |bytes| checker.check(bytes)).await;
+    (begin, checker.ok && checker.offset == response)
 }
 
 fn request_of(options: &Options) -> Bytes {
@@ -189,16 +210,14 @@ async fn requests<C: Connection>(connection: C, options: &Options) -> Report {
             let (connection, report) = (connection.clone(), report.clone());
             let (request, response) = (request_of(options), options.response);
             spawn_local(async move {
-                loop {
-                    let begin = Instant::now();
-                    if begin >= deadline.end {
-                        return;
-                    }
-                    let ok = ask(&connection, &request, response).await;
+                let mut now = Instant::now();
+                while now < deadline.end {
+                    let (begin, ok) = ask(&connection, &request, response).await;
+                    now = Instant::now();
                     let mut report = report.borrow_mut();
                     report.verified &= ok;
-                    if begin >= deadline.begin {
-                        report.latencies.add(begin.elapsed());
+                    if deadline.covers(begin, now) {
+                        report.latencies.add(now - begin);
                     }
                     if !ok {
                         return;
@@ -221,12 +240,49 @@ async fn requests<C: Connection>(connection: C, options: &Options) -> Report {
     report
 }
 
+/// Keeps as many datagrams in flight as it was told to.
+async fn datagrams<C: Connection>(connection: C, options: &Options) -> Report {
+    let deadline = Deadline::of(options);
+    let datagram = Bytes::from(pattern::request([0; HEADER], options.request));
+    let mut report = Report::new();
+    report.seconds = deadline.seconds();
+    let mut last_echo = Instant::now();
+    let mut silence = pin!(sleep(DATAGRAMS_ARE_LOST));
+    let mut missing = options.in_flight;
+    while last_echo < deadline.end {
+        for _ in 0..missing {
+            if !connection.send_datagram(datagram.clone()) {
+                crate::report::unsupported("this library has no DATAGRAM frames");
+            }
+        }
+        // The timer is set anew only when it has run out, not with each datagram.
+        missing = tokio::select! {
+            biased;
+            echo = connection.receive_datagram() => {
+                last_echo = Instant::now();
+                report.verified &= echo.expect("a connection") == datagram;
+                report.count += u64::from(last_echo >= deadline.begin);
+                1
+            }
+            () = silence.as_mut() => {
+                let is_lost = last_echo.elapsed() >= DATAGRAMS_ARE_LOST;
+                if is_lost {
+                    last_echo = Instant::now();
+                }
+                silence.as_mut().reset((last_echo + DATAGRAMS_ARE_LOST).into());
+                if is_lost { options.in_flight } else { 0 }
+            }
+        };
+    }
+    report
+}
+
 async fn handshakes<D: Dialer>(dialer: Rc<D>, options: &Options) -> Report {
     if options.resumed {
         let first = dialer.connect().await;
         ask(&first, &request_of(options), options.response).await;
         // The ticket comes after the handshake.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         first.close();
     }
     let deadline = Deadline::of(options);
@@ -236,16 +292,18 @@ async fn handshakes<D: Dialer>(dialer: Rc<D>, options: &Options) -> Report {
             let (dialer, report) = (dialer.clone(), report.clone());
             let (request, options) = (request_of(options), options.clone());
             spawn_local(async move {
-                while Instant::now() < deadline.end {
-                    let begin = Instant::now();
+                let mut now = Instant::now();
+                while now < deadline.end {
+                    let begin = now;
                     let connection = dialer.connect().await;
                     let as_wanted = D::is_resumed(&connection).is_none_or(|it| it == options.resumed);
-                    let ok = as_wanted && ask(&connection, &request, options.response).await;
+                    let ok = as_wanted && ask(&connection, &request, options.response).await.1;
+                    now = Instant::now();
                     connection.close();
                     let mut report = report.borrow_mut();
                     report.verified &= ok;
-                    if begin >= deadline.begin {
-                        report.latencies.add(begin.elapsed());
+                    if deadline.covers(begin, now) {
+                        report.latencies.add(now - begin);
                     }
                 }
             })
@@ -260,30 +318,45 @@ async fn handshakes<D: Dialer>(dialer: Rc<D>, options: &Options) -> Report {
     report
 }
 
+/// Asks on all connections at once, again and again; returns when an answer is wrong.
+async fn keep_asking<C: Connection>(connections: &[C], options: &Options) {
+    let request = request_of(options);
+    let mut rounds = interval(BETWEEN_ROUNDS);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        let mut asked = JoinSet::new();
+        for connection in connections {
+            let (connection, request, response) = (connection.clone(), request.clone(), options.response);
+            asked.spawn_local(async move { ask(&connection, &request, response).await.1 });
+        }
+        while let Some(ok) = asked.join_next().await {
+            if !ok.unwrap() {
+                return;
+            }
+        }
+    }
+}
+
 /// Opens the connections and keeps them until standard input ends.
 async fn keep_open<D: Dialer>(dialer: Rc<D>, options: &Options) -> Report {
     let mut connections = Vec::new();
     let mut report = Report::new();
     for _ in 0..options.connections {
         let connection = dialer.connect().await;
-        report.verified &= ask(&connection, &request_of(options), options.response).await;
+        report.verified &= ask(&connection, &request_of(options), options.response).await.1;
         connections.push(connection);
     }
     report.count = connections.len() as u64;
     println!("open");
-    let (request, response, active) = (request_of(options), options.response, options.mode == Mode::Active);
-    let asking = spawn_local(async move {
-        while active {
-            for connection in &connections {
-                ask(connection, &request, response).await;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut input = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    if options.mode == Mode::Active {
+        tokio::select! {
+            _ = &mut input => return report,
+            () = keep_asking(&connections, options) => report.verified = false,
         }
-        std::future::pending::<()>().await;
-        drop(connections);
-    });
-    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
-    asking.abort();
+    }
+    let _ = input.await;
     report
 }
 
@@ -297,10 +370,7 @@ pub async fn run_client<D: Dialer>(dialer: D, options: Options) -> Report {
     let connection = dialer.connect().await;
     let report = match options.mode {
         Mode::Requests => requests(connection.clone(), &options).await,
-        Mode::Datagrams => match connection.echo_datagrams(&options).await {
-            Some(report) => report,
-            None => crate::report::unsupported("this library has no DATAGRAM frames"),
-        },
+        Mode::Datagrams => datagrams(connection.clone(), &options).await,
         _ => bulk(connection.clone(), &options).await,
     };
     connection.close();
@@ -311,46 +381,4 @@ pub async fn run_client<D: Dialer>(dialer: D, options: Options) -> Report {
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, future)
-}
-
-// --- Datagrams ---
-
-/// The datagrams of an echo: sequence numbers out and back.
-pub struct Echo {
-    pub size: usize,
-    next: u64,
-    begin: Instant,
-    end: Instant,
-    pub report: Report,
-}
-
-impl Echo {
-    pub fn new(options: &Options) -> Echo {
-        let Deadline { begin, end } = Deadline::of(options);
-        let mut report = Report::new();
-        report.seconds = (end - begin).as_secs_f64();
-        Echo { size: options.request.max(8), next: 0, begin, end, report }
-    }
-
-    pub fn is_over(&self) -> bool {
-        Instant::now() >= self.end
-    }
-
-    pub fn make(&mut self) -> Bytes {
-        let bytes = pattern::request(self.next.to_be_bytes(), self.size);
-        self.next += 1;
-        bytes.into()
-    }
-
-    pub fn on_echo(&mut self, bytes: &[u8]) {
-        let Some((head, tail)) = bytes.split_first_chunk::<8>() else {
-            self.report.verified = false;
-            return;
-        };
-        self.report.verified &=
-            bytes.len() == self.size && u64::from_be_bytes(*head) < self.next && tail == pattern::from(0, tail.len());
-        if Instant::now() >= self.begin {
-            self.report.count += 1;
-        }
-    }
 }

@@ -60,7 +60,8 @@ impl Default for Checker {
 
 /// A request: the header, then the pattern up to `size` bytes in all.
 pub fn request(header: [u8; HEADER], size: usize) -> Vec<u8> {
-    let mut bytes = header.to_vec();
+    let mut bytes = Vec::with_capacity(size.max(HEADER));
+    bytes.extend_from_slice(&header);
     bytes.extend_from_slice(from(0, size.saturating_sub(HEADER)));
     bytes
 }

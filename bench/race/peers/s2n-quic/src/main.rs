@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use race_driver::app::{self, Connection, Dialer, Echo, ReceiveHalf, SendHalf};
-use race_driver::{Options, Report, SERVER_NAME};
+use race_driver::app::{self, Connection, Dialer, ReceiveHalf, SendHalf};
+use race_driver::{Options, SERVER_NAME};
 use s2n_quic::client::Connect;
 use s2n_quic::connection::{Handle, StreamAcceptor};
 use s2n_quic::provider::congestion_controller::Cubic;
@@ -14,10 +14,12 @@ use s2n_quic::provider::{datagram, io, tls};
 use s2n_quic::stream::{ReceiveStream, SendStream};
 use s2n_quic::{Client, Server};
 
-const SOCKET_BUFFER: usize = 8 << 20;
+const SOCKET_BUFFER: i32 = 8 << 20;
 /// What the library adds to the payload when it says MTU: the headers of IPv4 and UDP.
 const HEADERS: u16 = 28;
 const DATAGRAM_QUEUE: usize = 1024;
+/// Packets that one stream may fill before the next has its turn.
+const STREAM_BATCH: u8 = 16;
 
 struct Sender(SendStream);
 struct Receiver(ReceiveStream);
@@ -35,8 +37,8 @@ impl SendHalf for Sender {
 }
 
 impl ReceiveHalf for Receiver {
-    async fn read(&mut self) -> Option<Bytes> {
-        self.0.receive().await.ok().flatten()
+    async fn read(&mut self, chunks: &mut [Bytes]) -> usize {
+        self.0.receive_vectored(chunks).await.map_or(0, |(count, _)| count)
     }
 }
 
@@ -54,43 +56,21 @@ impl Connection for Joined {
         self.0.close(0u32.into());
     }
 
-    async fn echo_datagrams(&self, options: &Options) -> Option<Report> {
-        let mut echo = Echo::new(options);
-        for _ in 0..options.in_flight {
-            send_datagram(&self.0, echo.make())?;
-        }
-        while !echo.is_over() {
-            let received = tokio::time::timeout(Duration::from_millis(100), receive_datagram(&self.0)).await;
-            // After a silence all that was in flight is lost.
-            let lost = match received {
-                Ok(bytes) => {
-                    echo.on_echo(&bytes?);
-                    1
-                }
-                Err(_) => options.in_flight,
-            };
-            for _ in 0..lost {
-                send_datagram(&self.0, echo.make())?;
-            }
-        }
-        Some(echo.report)
+    fn send_datagram(&self, bytes: Bytes) -> bool {
+        use datagram::default::Sender;
+        matches!(self.0.datagram_mut(|sender: &mut Sender| sender.send_datagram(bytes)), Ok(Ok(())))
     }
-}
 
-fn send_datagram(connection: &Handle, bytes: Bytes) -> Option<()> {
-    use datagram::default::Sender;
-    connection.datagram_mut(|sender: &mut Sender| sender.send_datagram(bytes)).ok()?.ok()
-}
-
-async fn receive_datagram(connection: &Handle) -> Option<Bytes> {
-    use datagram::default::Receiver;
-    std::future::poll_fn(|context| {
-        match connection.datagram_mut(|receiver: &mut Receiver| receiver.poll_recv_datagram(context)) {
-            Ok(polled) => polled.map(Result::ok),
-            Err(_) => std::task::Poll::Ready(None),
-        }
-    })
-    .await
+    async fn receive_datagram(&self) -> Option<Bytes> {
+        use datagram::default::Receiver;
+        std::future::poll_fn(|context| {
+            match self.0.datagram_mut(|receiver: &mut Receiver| receiver.poll_recv_datagram(context)) {
+                Ok(polled) => polled.map(Result::ok),
+                Err(_) => std::task::Poll::Ready(None),
+            }
+        })
+        .await
+    }
 }
 
 struct Dialing {
@@ -121,19 +101,22 @@ fn limits(options: &Options) -> Limits {
         .and_then(|limits| limits.with_max_open_remote_bidirectional_streams(1000))
         .and_then(|limits| limits.with_max_open_local_bidirectional_streams(1000))
         .and_then(|limits| limits.with_max_send_buffer_size(options.window as u32))
+        .and_then(|limits| limits.with_stream_batch_size(STREAM_BATCH))
         .and_then(|limits| limits.with_max_idle_timeout(Duration::from_secs(60)))
         .expect("limits")
 }
 
 fn socket(options: &Options, address: SocketAddr) -> io::Default {
     let mtu = options.datagram + HEADERS;
+    // The library's own options for the buffers are cut to the machine's limit.
+    let socket = std::net::UdpSocket::bind(address).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket that does not block");
+    race_driver::socket::set_buffers(&socket, SOCKET_BUFFER);
     io::Default::builder()
-        .with_receive_address(address)
+        .with_rx_socket(socket)
         .and_then(|io| io.with_base_mtu(mtu))
         .and_then(|io| io.with_initial_mtu(mtu))
         .and_then(|io| io.with_max_mtu(mtu))
-        .and_then(|io| io.with_recv_buffer_size(SOCKET_BUFFER))
-        .and_then(|io| io.with_send_buffer_size(SOCKET_BUFFER))
         .and_then(|io| io.build())
         .expect("a socket")
 }
@@ -158,9 +141,9 @@ async fn serve_streams(mut streams: StreamAcceptor) {
     }
 }
 
-async fn echo_datagrams(connection: Handle) {
-    while let Some(bytes) = receive_datagram(&connection).await {
-        let _ = send_datagram(&connection, bytes);
+async fn echo_datagrams(connection: Joined) {
+    while let Some(bytes) = connection.receive_datagram().await {
+        connection.send_datagram(bytes);
     }
 }
 
@@ -182,7 +165,7 @@ async fn run_server(options: Options) {
     println!("ready: {}", server.local_addr().unwrap());
     while let Some(connection) = server.accept().await {
         let (handle, streams) = connection.split();
-        tokio::task::spawn_local(echo_datagrams(handle));
+        tokio::task::spawn_local(echo_datagrams(Joined(handle)));
         tokio::task::spawn_local(serve_streams(streams));
     }
 }
