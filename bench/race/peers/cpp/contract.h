@@ -119,7 +119,7 @@ struct Options {
     bool bulk = false;            // a bulk transfer beside the requests
     bool resumed = false;
     std::uint16_t datagram = 1452;  // bytes of UDP payload
-    std::uint64_t window = 8 << 20;
+    std::uint64_t window = 1 << 20;
     std::uint64_t spin_us = 0;  // looks for work so long before it sleeps
 };
 

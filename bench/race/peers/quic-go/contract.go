@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -103,7 +104,7 @@ func parse(arguments []string) options {
 	flags.IntVar(&o.bulk, "bulk", 0, "")
 	flags.IntVar(&o.resumed, "resumed", 0, "")
 	flags.IntVar(&o.datagram, "datagram", 1452, "")
-	flags.IntVar(&o.window, "window", 8<<20, "")
+	flags.IntVar(&o.window, "window", 1<<20, "")
 	flags.Parse(arguments)
 	return o
 }
@@ -119,6 +120,11 @@ func (o options) span() span {
 
 func (s span) seconds() float64 { return s.end.Sub(s.begin).Seconds() }
 func (s span) over() bool       { return !time.Now().Before(s.end) }
+
+// covers says whether what began and ended then counts.
+func (s span) covers(begin, end time.Time) bool {
+	return !begin.Before(s.begin) && end.Before(s.end)
+}
 
 // report is what a client measured.
 type report struct {
@@ -141,8 +147,8 @@ func (r *report) quantile(share float64) float64 {
 	if len(r.latencies) == 0 {
 		return 0
 	}
-	rank := int(share * float64(len(r.latencies)-1))
-	return float64(r.latencies[rank].Nanoseconds()) / 1e3
+	rank := max(1, int(math.Ceil(share*float64(len(r.latencies)))))
+	return float64(r.latencies[rank-1].Nanoseconds()) / 1e3
 }
 
 func (r *report) print() {

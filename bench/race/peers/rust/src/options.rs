@@ -106,7 +106,7 @@ impl Options {
             bulk: flags.number::<u8>("bulk", "0") != 0,
             resumed: flags.number::<u8>("resumed", "0") != 0,
             datagram: flags.number("datagram", "1452"),
-            window: flags.number("window", "8388608"),
+            window: flags.number("window", "1048576"),
         };
         if let Some(name) = flags.0.keys().next() {
             fail(format!("no such flag: --{name}"));
