@@ -148,13 +148,18 @@ TEST(StreamSetApplication, WriteIsBoundedPerStreamAndPerConnection) {
     EXPECT_EQ(pair.client.buffered_to_send(), 0u);
 }
 
-// One that pours takes all the room whenever there is some: beside it others still get through.
-TEST(StreamSetApplication, AStreamHasSomeRoomWhateverTheOthersHold) {
+// One stream may take all the room but what is reserved for each.
+StreamSettings reserving_buffers() {
     StreamSettings settings = small_buffers();
     settings.max_send_buffer_per_stream = settings.send_buffer_per_connection;
     settings.initial_send_buffer_per_stream = settings.send_buffer_per_connection;
     settings.send_buffer_reserved_per_stream = 100;
-    StreamPair pair(settings);
+    return settings;
+}
+
+// One that pours takes all the room whenever there is some: beside it others still get through.
+TEST(StreamSetApplication, AStreamHasSomeRoomWhateverTheOthersHold) {
+    StreamPair pair(reserving_buffers());
     const StreamId pouring = *pair.client.open(kOne);
     const StreamId answer = *pair.client.open(kOne);
     EXPECT_EQ(*pair.client.write(pouring, pattern(0, 2000)), 1500u);
@@ -191,11 +196,7 @@ TEST(StreamSetApplication, SharedBytesAreTakenWholeOrNotAtAll) {
 // What the others hold may be held for ever; a stream without anything of its own would wait as
 // long.
 TEST(StreamSetApplication, SharedBytesAreTakenBesideStreamsThatHoldAllTheRoom) {
-    StreamSettings settings = small_buffers();
-    settings.max_send_buffer_per_stream = settings.send_buffer_per_connection;
-    settings.initial_send_buffer_per_stream = settings.send_buffer_per_connection;
-    settings.send_buffer_reserved_per_stream = 100;
-    StreamPair pair(settings);
+    StreamPair pair(reserving_buffers());
     const StreamId paused = *pair.client.open(kOne);
     const StreamId answer = *pair.client.open(kOne);
     EXPECT_EQ(*pair.client.write(paused, pattern(0, 2000)), 1500u);
