@@ -34,9 +34,14 @@ class HeatFailure(Exception):
     pass
 
 
-def pinned(core):
+def core_of(end):
     cores = sorted(os.sched_getaffinity(0))
-    return lambda: os.sched_setaffinity(0, {cores[core % len(cores)]})
+    return cores[end % len(cores)]
+
+
+def pinned(end):
+    core = core_of(end)
+    return lambda: os.sched_setaffinity(0, {core})
 
 
 def receive_buffer_errors():

@@ -139,8 +139,7 @@ private:
         for (int trains = 0; trains < kReceivesPerTurn; ++trains) {
             const auto train = socket_.receive();
             if (!train) return;
-            now_ = timestamp();
-            last_key_.clear();
+            last_ = nullptr;
             for (std::size_t begin = 0; begin < train->bytes.size(); begin += train->segment) {
                 const std::size_t length = std::min(train->segment, train->bytes.size() - begin);
                 receive_one(train->bytes.subspan(begin, length), train->from);
@@ -156,19 +155,18 @@ private:
         }
         const std::string key(reinterpret_cast<const char*>(ids.dcid), ids.dcidlen);
         // The packets of a train are mostly of one connection.
-        if (key != last_key_) {
+        if (last_ == nullptr || key != last_key_) {
             const auto found = by_id_.find(key);
             last_ = found != by_id_.end() ? found->second : accept(packet, from);
             last_key_ = key;
-            now_ = timestamp();  // an accepted connection's time has begun later than the train's
+            now_ = timestamp();  // after accept(): a connection's time must not go back
         }
         if (last_ == nullptr) return;
         std::string why;
         if (last_->receive(packet, now_, why)) {
             queue(*last_);
         } else {
-            last_key_.clear();
-            on_end(last_->id(), why);
+            on_end(std::exchange(last_, nullptr)->id(), why);
         }
     }
 
