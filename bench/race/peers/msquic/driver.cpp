@@ -56,6 +56,7 @@ struct Connection {
     HQUIC handle = nullptr;
     bool resumed = false;
     bool closed_by_us = false;
+    std::string why = "by the peer";
 };
 
 void must(QUIC_STATUS status, const char* what) {
@@ -254,6 +255,7 @@ private:
                                 static_cast<std::uint32_t>(ticket.size()), ticket.data()),
                  "ticket");
         }
+        if (shares_a_socket()) share_a_socket(connection);
         const std::size_t colon = options_.connect.rfind(':');
         QUIC_ADDR remote{};
         must(QuicAddrFromString(options_.connect.substr(0, colon).c_str(), 0, &remote) ? 0 : EINVAL,
@@ -265,6 +267,32 @@ private:
                  connection.handle, configuration_, QUIC_ADDRESS_FAMILY_INET, kServerName,
                  static_cast<std::uint16_t>(std::atoi(options_.connect.c_str() + colon + 1))),
              "ConnectionStart");
+    }
+
+    // A socket of its own takes four descriptors for each connection.
+    bool shares_a_socket() const {
+        return options_.mode == Mode::kIdle || options_.mode == Mode::kActive ||
+               options_.mode == Mode::kHandshakes;
+    }
+
+    // The first connection's is given to all that come after it.
+    void share_a_socket(const Connection& connection) {
+        const std::uint8_t shared = 1;
+        must(api_->SetParam(connection.handle, QUIC_PARAM_CONN_SHARE_UDP_BINDING, sizeof shared,
+                            &shared),
+             "a shared socket");
+        if (!local_) return;
+        must(api_->SetParam(connection.handle, QUIC_PARAM_CONN_LOCAL_ADDRESS, sizeof *local_,
+                            &*local_),
+             "local address");
+    }
+
+    void remember_socket(const Connection& connection) {
+        QUIC_ADDR local{};
+        std::uint32_t size = sizeof local;
+        must(api_->GetParam(connection.handle, QUIC_PARAM_CONN_LOCAL_ADDRESS, &size, &local),
+             "local address");
+        local_ = local;
     }
 
     Connection& add_connection() {
@@ -351,6 +379,8 @@ private:
                 if (options_.is_server) {
                     (void)api_->ConnectionSendResumptionTicket(
                         connection.handle, QUIC_SEND_RESUMPTION_FLAG_NONE, 0, nullptr);
+                } else if (!local_) {
+                    remember_socket(connection);
                 }
                 application().on_established(connection.id);
                 break;
@@ -377,6 +407,10 @@ private:
                     delete static_cast<Outgoing*>(event.DATAGRAM_SEND_STATE_CHANGED.ClientContext);
                 }
                 break;
+            case QUIC_CONNECTION_EVENT_SHUTDOWN_INITIATED_BY_TRANSPORT:
+                connection.why =
+                    "status " + std::to_string(event.SHUTDOWN_INITIATED_BY_TRANSPORT.Status);
+                break;
             case QUIC_CONNECTION_EVENT_SHUTDOWN_COMPLETE: remove(connection); break;
             default: break;
         }
@@ -385,9 +419,10 @@ private:
     void remove(Connection& connection) {
         const ConnectionId id = connection.id;
         const bool expected = connection.closed_by_us;
+        const std::string why = connection.why;
         api_->ConnectionClose(connection.handle);
         connections_.erase(id);
-        if (!expected) application().on_closed(id, "by the peer, or by silence");
+        if (!expected) application().on_closed(id, why);
     }
 
     void on_event(Stream& stream, QUIC_STREAM_EVENT& event) {
@@ -432,6 +467,7 @@ private:
     std::unordered_map<StreamKey, std::unique_ptr<Stream>, StreamKeyHash> streams_;
     std::vector<std::uint8_t> ticket_;
     std::vector<Connection*> to_start_;
+    std::optional<QUIC_ADDR> local_;  // of the socket that a client's connections share
 };
 
 // For what comes after the end.
