@@ -81,7 +81,10 @@ Connection::SendBudget Connection::send_budget(Instant now) {
         return budget;
     }
     budget.data = 0;
-    if (has_something_to_send(EncryptionLevel::kOneRtt, true, now)) {
+    const auto waits = [&](EncryptionLevel level) {
+        return keyring_.has_send_keys(level) && has_something_to_send(level, true, now);
+    };
+    if (std::ranges::any_of(kCoalescedLevels, waits)) {
         timers_.pace = pacer_.next_send(now, wanted);
     }
     return budget;

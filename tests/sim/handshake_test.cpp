@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/scenario.h"
+#include "support/test_credentials.h"
 
 namespace stoq::sim {
 namespace {
@@ -46,6 +47,30 @@ TEST(SimHandshake, EitherProbeBringsTheClientHelloAgain) {
     // One timeout of three times the initial RTT of 333 ms, and what a handshake takes without
     // loss.
     EXPECT_LE(world.simulation().now() - Simulation::kStart, std::chrono::milliseconds(999 + 40));
+}
+
+// What the pacer holds back of a flight does not wait for the peer's next acknowledgment.
+TEST(SimHandshake, PacingCostsALongChainNoRoundTrips) {
+    const PemIdentity leaf = test::make_pem();
+    std::string chain(leaf.certificate());
+    for (int i = 0; i < 90; ++i) chain += test::make_pem().certificate();
+    const auto taken = [&](bool pacing) {
+        Scenario scenario = plain_scenario(7, 0);
+        scenario.server.pacing = pacing;
+        ServerConfig config = server_config(scenario.server);
+        config.credentials.identities = {Identity::from_pem(chain, leaf.key()).value()};
+        Credentials credentials = *client_config({}).credentials;
+        credentials.trust = Trust::ca_pem(leaf.certificate()).value();
+        ClientConfig client = client_config(scenario.client);
+        client.credentials = std::make_shared<const Credentials>(credentials);
+        World world(scenario);
+        world.start(client);
+        EXPECT_TRUE(world.server_host().endpoint().listen(config));
+        EXPECT_TRUE(world.run([&] { return world.both_established(); })) << world.describe();
+        return world.simulation().now() - Simulation::kStart;
+    };
+    constexpr auto kRoundTrip = std::chrono::milliseconds(20);
+    EXPECT_LT(taken(true), taken(false) + kRoundTrip);
 }
 
 TEST(SimHandshake, OverABottleneckTheRateIsUsed) {
