@@ -1,6 +1,6 @@
 // Coroutines over the runtime: connections and streams that are awaited instead of called back.
 //
-// The third of three floors: runtime.h is below. Header-only, C++20 coroutines. An echo server:
+// The third of three floors: runtime.h is below. Header-only over the library. An echo server:
 //
 //     stoq::Task<> echo(stoq::Stream stream) {
 //         for (;;) {
@@ -8,7 +8,7 @@
 //             if (!bytes || bytes->empty()) break;           // an error, or the end
 //             if (!co_await stream.write(*bytes)) break;
 //         }
-//         stream.finish();
+//         (void)stream.finish();
 //     }
 //     stoq::Task<> serve(stoq::Connection connection) {
 //         while (auto stream = co_await connection.accept_stream()) stoq::spawn(echo(*stream));
@@ -16,9 +16,10 @@
 // examples/async_echo_server.cpp is the whole of it.
 //
 // Every await ends: with a value, or with an ApiError once the connection is closed (kClosed) or
-// the stream was reset (kStreamReset). Values that are awaited are Result<T, ApiError>; nothing
-// throws. One coroutine at a time may wait for the same thing (the reading of one stream, the
-// writing of one stream, the next stream of one connection ...); a second is answered kNotReady.
+// the stream was reset (kStreamReset). What is awaited is a Result<T, ApiError>, and what connect()
+// answers a RuntimeResult; nothing throws. One coroutine at a time may wait for the same thing (the
+// reading of one stream, the writing of one stream, the next stream of one connection ...); a
+// second is answered kNotReady.
 //
 // Ownership: Connection and Stream are small values that may be copied; all copies name the same
 // thing. An AsyncRuntime that is destroyed resumes everybody who waits, with kClosed; a Connection
@@ -66,11 +67,14 @@ public:
             state_, state_->writable, async_detail::WriteAttempt{state_.get(), bytes});
     }
     // Waits until the peer has acknowledged everything, and the end: call finish() before.
+    // @error kStreamReset when the peer does not want it, or the sending side was abandoned;
+    // kClosed
     auto delivered() {
         using Answer = std::optional<ApiResult<void>>;
         return async_detail::await_answer<ApiResult<void>>(
             state_, state_->delivery, [stream = state_.get()]() -> Answer {
                 if (stream->delivered) return ApiResult<void>();
+                if (stream->abandoned) return std::unexpected(ApiError::kStreamReset);
                 if (stream->connection->endpoint != nullptr) return std::nullopt;
                 return std::unexpected(ApiError::kClosed);
             });
@@ -81,17 +85,22 @@ public:
     }
     // Abandons the sending side.
     ApiResult<void> reset(std::uint64_t code) {
-        return call([&](Endpoint& e, ConnectionHandle c) { return e.reset(c, id(), code); });
+        return abandon(
+            call([&](Endpoint& e, ConnectionHandle c) { return e.reset(c, id(), code); }));
     }
     // The same behind the first `reliable_size` bytes; see Endpoint::reset_at().
     ApiResult<void> reset_at(std::uint64_t code, std::uint64_t reliable_size) {
-        return call([&](Endpoint& e, ConnectionHandle c) {
+        return abandon(call([&](Endpoint& e, ConnectionHandle c) {
             return e.reset_at(c, id(), code, reliable_size);
-        });
+        }));
     }
     // Asks the peer to stop sending.
     ApiResult<void> stop_sending(std::uint64_t code) {
-        return call([&](Endpoint& e, ConnectionHandle c) { return e.stop_sending(c, id(), code); });
+        const auto stopped =
+            call([&](Endpoint& e, ConnectionHandle c) { return e.stop_sending(c, id(), code); });
+        const std::shared_ptr<async_detail::StreamState> state = state_;
+        if (stopped) state->readable.notify();
+        return stopped;
     }
 
 private:
@@ -105,11 +114,18 @@ private:
         return make_call(*connection.endpoint, connection.handle);
     }
 
+    // Those who wait may drop this object.
+    ApiResult<void> abandon(ApiResult<void> done) {
+        const std::shared_ptr<async_detail::StreamState> state = state_;
+        if (done) state->abandon();
+        return done;
+    }
+
     std::shared_ptr<async_detail::StreamState> state_;
 };
 
-// A connection whose handshake is complete. It lives until it is closed, by whichever side, or
-// idle: dropping all copies does not close it.
+// A connection whose handshake is complete, or that sends early data until then. It lives until it
+// is closed, by whichever side, or idle: dropping all copies does not close it.
 class Connection {
 public:
     // For calls of endpoint.h about this connection.
@@ -357,7 +373,9 @@ private:
     void on(const StreamReadable& event) { on_readable(event.connection, event.stream); }
     void on(const StreamReset& event) { on_readable(event.connection, event.stream); }
     void on(const StreamWritable& event) { on_writable(event.connection, event.stream); }
-    void on(const StreamStopped& event) { on_writable(event.connection, event.stream); }
+    void on(const StreamStopped& event) {
+        if (const auto stream = find(event.connection, event.stream)) stream->abandon();
+    }
     void on(const StreamDelivered& event) {
         const auto stream = find(event.connection, event.stream);
         if (!stream) return;

@@ -131,6 +131,7 @@ struct StreamState {
     bool borrowed_last = false;  // nothing comes behind them
     bool ended = false;          // the end was read
     bool delivered = false;
+    bool abandoned = false;  // the sending side, by us or because the peer does not want more
     Waiter readable{};
     Waiter writable{};
     Waiter delivery{};
@@ -148,6 +149,12 @@ struct StreamState {
         (void)connection->endpoint->finish(connection->handle, id);
     }
 
+    // The sending side: whoever waits for it is told.
+    void abandon() {
+        abandoned = true;
+        writable.notify();
+        delivery.notify();
+    }
     // What read() showed last is done with.
     void release_borrowed() {
         const std::size_t length = std::exchange(borrowed, 0);

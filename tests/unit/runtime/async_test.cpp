@@ -318,6 +318,57 @@ TEST_F(AsyncTest, AStreamThatIsDroppedIsStoppedAndFinished) {
     EXPECT_TRUE(ended);
 }
 
+Task<> wait_to_write(Stream stream, std::optional<ApiError>& told) {
+    const std::vector<std::uint8_t> bytes(100'000'000);
+    const auto written = co_await stream.write(bytes);
+    if (!written) told = written.error();
+}
+
+Task<> stop_everything(Connection connection) {
+    while (auto stream = co_await connection.accept_stream()) (void)stream->stop_sending(3);
+}
+
+// The peer stops the stream and then nothing else happens to it.
+Task<> wait_for_delivery_alone(AsyncRuntime& runtime, ConnectConfig config, Ends& ends) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    const std::vector<std::uint8_t> bytes(10);
+    (void)co_await stream->write(bytes);
+    co_await wait_for_delivery(*stream, ends);
+}
+
+TEST_F(AsyncTest, WhoWaitsForTheDeliveryOfAStreamIsToldThatThePeerDoesNotWantIt) {
+    listen(stop_everything);
+    Ends ends;
+    runtime->run(wait_for_delivery_alone(*runtime, to_server(), ends));
+    EXPECT_EQ(ends.delivered, ApiError::kStreamReset);
+}
+
+Task<> give_up_a_stream(AsyncRuntime& runtime, ConnectConfig config, Ends& ends,
+                        std::optional<ApiError>& write_error) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    spawn(wait_to_read(*stream, ends));
+    spawn(wait_to_write(*stream, write_error));
+    spawn(wait_for_delivery(*stream, ends));
+    (void)stream->reset(1);
+    (void)stream->stop_sending(2);
+}
+
+TEST_F(AsyncTest, WhoGivesAStreamUpEndsEveryWaitForIt) {
+    listen(serve_echo);
+    Ends ends;
+    std::optional<ApiError> write_error;
+    runtime->run(give_up_a_stream(*runtime, to_server(), ends, write_error));
+    EXPECT_EQ(write_error, ApiError::kStreamFinished);
+    EXPECT_EQ(ends.delivered, ApiError::kStreamReset);
+    EXPECT_EQ(ends.read, ApiError::kStreamReset);
+}
+
 Task<int> add(int a, int b) {
     co_return a + b;
 }
