@@ -141,7 +141,7 @@ int promised_round_trips(KeyType type, Shape shape) {
         case KeyType::kP521Falcon1024:
         case KeyType::kP521FalconPadded1024: return shape == Shape::kIntermediate ? 2 : 1;
         case KeyType::kMlDsa65: return shape == Shape::kRaw ? 1 : 2;
-        case KeyType::kMlDsa87: return shape == Shape::kIntermediate ? 3 : 2;
+        case KeyType::kMlDsa87: return 2;
         default: return 1;
     }
 }
