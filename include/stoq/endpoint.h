@@ -174,6 +174,7 @@ struct ForeignDatagram {
 class Endpoint {
 public:
     // `random` has to outlive the endpoint and must be unpredictable outside of tests.
+    // @error kInvalidArgument: settings out of range.
     static ApiResult<Endpoint> create(const EndpointSettings& settings, RandomSource& random);
 
     Endpoint(Endpoint&&) noexcept;
@@ -182,7 +183,7 @@ public:
 
     // Accepts connections from now on; called again, new connections use the new configuration.
     // @error kCredentials: the credentials cannot be used, check_credentials() says why; an earlier
-    //        configuration stays in force.
+    //        configuration stays in force. kInvalidArgument: settings out of range.
     ApiResult<void> listen(const ServerConfig& config);
     // Another identity, trust or policy for new connections: those that exist go on with what they
     // have, and tickets stay good unless trust or policy changed.
@@ -192,8 +193,9 @@ public:
     void stop_listening();
 
     // Starts a handshake; ConnectionEstablished or ConnectionClosed follows.
-    // @error kCredentials, kTooManyConnections, kInvalidArgument (no remote address, an original
-    //        version that is not among the versions).
+    // @error kCredentials, kTooManyConnections, kInvalidArgument (no remote address, no server name
+    //        or a malformed one, settings out of range, an original version that is not among the
+    //        versions).
     ApiResult<ConnectionHandle> connect(const ClientConfig& config, Instant now);
 
     // --- Datagrams and time ---

@@ -33,7 +33,8 @@ enum class CongestionAlgorithm : std::uint8_t {
     kBbr,      // version 3, draft-ietf-ccwg-bbr: steadier with random loss and deep queues
 };
 
-// Settings of one connection. They are copied when the connection starts.
+// Settings of one connection. They are copied when the connection starts. With one that is out of
+// its range connect() and listen() answer kInvalidArgument. What a peer is told is below 2^62.
 struct Settings {
     // --- Flow control (RFC 9000 section 4) ---
     // Windows start at `initial_*` and grow, while the application keeps up, with the
@@ -43,11 +44,12 @@ struct Settings {
     std::uint64_t max_stream_window = 32 * 1024 * 1024;
     std::uint64_t initial_connection_window = 2 * 1024 * 1024;
     std::uint64_t max_connection_window = 48 * 1024 * 1024;
-    // How many streams the peer may have open at once; raised again as they finish.
+    // How many streams the peer may have open at once, 2^60 at most; raised again as they finish.
     std::uint64_t max_bidirectional_streams = 100;
     std::uint64_t max_unidirectional_streams = 100;
     // Bytes a stream takes from the application and the peer has not acknowledged, before write()
-    // answers 0. Grows to twice the congestion window, so that a long path can be filled.
+    // answers 0. Grows to twice the congestion window, so that a long path can be filled. All
+    // streams of a connection together take 16 MB, or `max_` if that is more.
     std::uint64_t initial_send_buffer_per_stream = 4 * 1024 * 1024;
     std::uint64_t max_send_buffer_per_stream = 32 * 1024 * 1024;
 
@@ -64,11 +66,12 @@ struct Settings {
     // it is taken that the path drops the second one and the handshake begins anew with classical
     // groups. Duration::max(): never.
     Duration classical_retry_after = std::chrono::seconds(2);
-    // Assumed before the first sample (RFC 9002 section 6.2.2).
+    // Assumed before the first sample, above zero (RFC 9002 section 6.2.2).
     Duration initial_rtt = std::chrono::milliseconds(333);
     // How long an acknowledgement may wait (RFC 9000 section 18.2); below 2^14 milliseconds.
     Duration max_ack_delay = std::chrono::milliseconds(25);
-    // Ack-eliciting packets that are answered by one ACK at the latest (RFC 9000 section 13.2.2).
+    // Ack-eliciting packets that are answered by one ACK at the latest, 1 or more (RFC 9000 section
+    // 13.2.2).
     std::uint32_t ack_eliciting_threshold = 2;
 
     // Lets the peer say how often it wants to be acknowledged, and, to a peer that lets us, says so
@@ -81,7 +84,7 @@ struct Settings {
 
     // --- Sending ---
     CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
-    // In datagrams (RFC 9002 section 7.2 recommends 10).
+    // In datagrams, 1 or more (RFC 9002 section 7.2 recommends 10).
     std::uint32_t initial_congestion_window = 10;
     // Besides, no more is in flight than 80 Gbit/s need for the shortest round trip (or a 32nd of
     // the smoothed one), and at least 512 kB and 64 datagrams: what is more would wait in the
@@ -95,7 +98,7 @@ struct Settings {
     // --- Datagram size (RFC 9000 section 14) ---
     // UDP payload sent before discovery has found a larger one; at least 1200.
     std::uint16_t initial_datagram_size = 1200;
-    // Discovery searches up to here. Equal to `initial_datagram_size`: no discovery.
+    // Discovery searches up to here. Not above `initial_datagram_size`: no discovery.
     std::uint16_t max_datagram_size = 1452;
 
     // --- Datagrams (RFC 9221) ---
@@ -165,10 +168,13 @@ struct EndpointSettings {
     std::optional<QuicLbSettings> quic_lb{};
     std::size_t max_connections = 100'000;
     // Server: connections whose client address is not validated, those that failed and have yet to
-    // be forgotten included. From half of it on, kUnderLoad answers with Retry; beyond it, Initials
-    // are dropped.
+    // be forgotten included. From half of it on, kUnderLoad answers with Retry, which holds no
+    // state; with kNever, Initials beyond it are dropped.
     std::size_t max_half_open = 1'000;
     RetryPolicy retry = RetryPolicy::kUnderLoad;
+    // What the endpoint's Instant{} is in Unix time. Tokens end by it, so that those that outlive a
+    // process (`persistent_key`) end when they should. Runtime sets it.
+    Duration clock_origin{};
     // Lifetimes of address validation tokens.
     Duration retry_token_lifetime = std::chrono::seconds(10);
     Duration new_token_lifetime = std::chrono::hours(24);

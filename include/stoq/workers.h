@@ -32,6 +32,9 @@ struct WorkerGroupSettings {
     std::uint8_t count = 1;  // 1 to kMaxWorkers
     // Of all endpoints of the group (EndpointSettings::persistent_key). All zero: a random one.
     PersistentKey persistent_key{};
+    // Of all endpoints of the group together (EndpointSettings::early_data_register). One whose own
+    // is 0 takes no 0-RTT data.
+    std::size_t early_data_register = 32'768;
     // False: no program in the kernel, even where one may be loaded.
     bool kernel_selection = true;
     // The name of a Unix socket, by which a new process takes the port from this one, and by which

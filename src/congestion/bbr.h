@@ -54,6 +54,8 @@ public:
     std::uint64_t slow_start_threshold() const override { return kNoWindowLimit; }
     std::string_view name() const override { return "bbr"; }
 
+    std::string_view state_name() const override;
+
     State state() const { return state_; }
     // Bytes per second that the path is thought to deliver.
     std::uint64_t bandwidth() const { return bandwidth_; }

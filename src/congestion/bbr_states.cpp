@@ -285,4 +285,17 @@ std::uint64_t Bbr::next_random() {
     return random_ >> 33;
 }
 
+std::string_view Bbr::state_name() const {
+    switch (state_) {
+        case State::kStartup: return "startup";
+        case State::kDrain: return "drain";
+        case State::kProbeDown: return "probe_down";
+        case State::kProbeCruise: return "probe_cruise";
+        case State::kProbeRefill: return "probe_refill";
+        case State::kProbeUp: return "probe_up";
+        case State::kProbeRtt: break;
+    }
+    return "probe_rtt";
+}
+
 }  // namespace stoq::congestion

@@ -128,4 +128,15 @@ std::uint64_t CarefulResume::pacing_rate(Duration smoothed_rtt) const {
     return window_rate(window(), smoothed_rtt, false) / 5 * 4;
 }
 
+std::string_view CarefulResume::state_name() const {
+    switch (phase_) {
+        case Phase::kUnvalidated: return "unvalidated";
+        case Phase::kValidating: return "validating";
+        case Phase::kSafeRetreat: return "safe_retreat";
+        case Phase::kReconnaissance:
+        case Phase::kNormal: break;
+    }
+    return inner_->state_name();
+}
+
 }  // namespace stoq::congestion

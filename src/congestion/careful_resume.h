@@ -40,6 +40,7 @@ public:
     std::uint64_t pacing_rate(Duration smoothed_rtt) const override;
     std::uint64_t slow_start_threshold() const override { return inner_->slow_start_threshold(); }
     std::string_view name() const override { return inner_->name(); }
+    std::string_view state_name() const override;
 
 private:
     void reconnoitre(const AckEvent& event);

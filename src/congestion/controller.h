@@ -91,6 +91,8 @@ public:
     // kNoWindowLimit until slow start has ended once, and for controllers without one.
     virtual std::uint64_t slow_start_threshold() const = 0;
     virtual std::string_view name() const = 0;
+    // In which of its states it is, for observers: "slow_start", "recovery" ... Static text.
+    virtual std::string_view state_name() const = 0;
 };
 
 // With a memory of the path, behind careful resume.

@@ -52,7 +52,7 @@ std::uint64_t Cubic::pacing_rate(Duration smoothed_rtt) const {
 void Cubic::on_packet_sent(Instant, std::uint64_t, std::uint64_t) {}
 
 void Cubic::on_acknowledged(const AckEvent& event) {
-    if (recovery_.contains(event.largest_acked_sent_time)) return;
+    if (recovery_.on_acknowledged(event.largest_acked_sent_time)) return;
     if (!may_grow(event, window(), in_slow_start(), settings_.max_datagram_size)) {
         if (paused_since_ == kNever) paused_since_ = event.now;
         return;

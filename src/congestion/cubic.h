@@ -28,6 +28,9 @@ public:
     std::uint64_t pacing_rate(Duration smoothed_rtt) const override;
     std::uint64_t slow_start_threshold() const override;
     std::string_view name() const override { return "cubic"; }
+    std::string_view state_name() const override {
+        return window_state(in_slow_start(), recovery_);
+    }
 
 private:
     // The variables of RFC 9438 section 4.1.2, in bytes and seconds: what an undo restores.

@@ -27,7 +27,7 @@ std::uint64_t NewReno::pacing_rate(Duration smoothed_rtt) const {
 void NewReno::on_packet_sent(Instant, std::uint64_t, std::uint64_t) {}
 
 void NewReno::on_acknowledged(const AckEvent& event) {
-    if (recovery_.contains(event.largest_acked_sent_time)) return;
+    if (recovery_.on_acknowledged(event.largest_acked_sent_time)) return;
     if (!may_grow(event, window(), in_slow_start(), settings_.max_datagram_size)) return;
     if (in_slow_start()) {
         grow_in_slow_start(event);

@@ -26,6 +26,9 @@ public:
     std::uint64_t pacing_rate(Duration smoothed_rtt) const override;
     std::uint64_t slow_start_threshold() const override { return slow_start_threshold_; }
     std::string_view name() const override { return "newreno"; }
+    std::string_view state_name() const override {
+        return window_state(in_slow_start(), recovery_);
+    }
 
 private:
     void on_congestion_event(Instant now, Instant sent_time);

@@ -43,14 +43,26 @@ void RecoveryPeriod::start(Instant now) {
     previous_started_at_ = started_at_;
     started_at_ = now;
     lost_packets_ = 0;
-    undoable_ = true;
+    undoable_ = open_ = true;
+}
+
+bool RecoveryPeriod::on_acknowledged(Instant sent_time) {
+    open_ = contains(sent_time);
+    return open_;
 }
 
 bool RecoveryPeriod::on_spurious(std::uint32_t packets, Instant latest_sent_time) {
     const bool older = previous_started_at_ && latest_sent_time <= *previous_started_at_;
     if (lost_packets_ == 0 || older) return false;
     lost_packets_ -= std::min(lost_packets_, packets);
-    return lost_packets_ == 0 && undoable_;
+    if (lost_packets_ != 0 || !undoable_) return false;
+    open_ = false;
+    return true;
+}
+
+std::string_view window_state(bool slow_start, const RecoveryPeriod& recovery) {
+    if (recovery.is_open()) return "recovery";
+    return slow_start ? "slow_start" : "congestion_avoidance";
 }
 
 }  // namespace stoq::congestion

@@ -29,7 +29,11 @@ std::uint64_t window_rate(std::uint64_t window, Duration smoothed_rtt, bool slow
 class RecoveryPeriod {
 public:
     bool contains(Instant sent_time) const { return started_at_ && sent_time <= *started_at_; }
+    // No packet has been acknowledged yet that was sent after the reduction.
+    bool is_open() const { return open_; }
     void start(Instant now);
+    // Whether the newest of the acknowledged packets, sent then, belongs to the period.
+    bool on_acknowledged(Instant sent_time);
     void forget() { *this = RecoveryPeriod(); }
 
     // Losses of the current period; `by_mark`: CE marks are never in error.
@@ -43,6 +47,10 @@ private:
     std::optional<Instant> previous_started_at_;
     std::uint32_t lost_packets_ = 0;
     bool undoable_ = true;
+    bool open_ = false;
 };
+
+// "slow_start", "recovery" or "congestion_avoidance" (RFC 9002 section 7.3).
+std::string_view window_state(bool slow_start, const RecoveryPeriod& recovery);
 
 }  // namespace stoq::congestion

@@ -1,6 +1,8 @@
 // What it means, frame by frame, that a packet was acknowledged or lost (RFC 9000 section 13.3),
 // and what the congestion controller is told of it.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "connection/connection.h"
 
@@ -12,6 +14,7 @@ void Connection::apply(const recovery::AckOutcome& outcome, PacketNumberSpace sp
         controller_->set_max_window(
             std::min(config_.settings.max_congestion_window, most_on_path()));
     }
+    if (outcome.newly_acked > 0) status_.unheard_path_responses = 0;
     if (outcome.acked_packets > 0) {
         paths_.active().mtu.on_datagram_acked(outcome.largest_packet.bytes,
                                               outcome.largest_packet.time_sent);
@@ -61,6 +64,7 @@ void Connection::remember_path() {
 
 void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now) {
     for (const wire::SentFrame& frame : lost.frames) on_frame_lost(frame, now);
+    emit_lost(lost, space, now);
     // Packets of 1-RTT that wait for the handshake may fill the window, and they are acknowledged
     // only after it: what the handshake has lost goes out like the one packet that RFC 9002 section
     // 7.3.2 lets go when recovery begins.
@@ -90,6 +94,23 @@ void Connection::apply(const recovery::LossInfo& lost, PacketNumberSpace space, 
     bool changed = false;
     for (std::uint32_t i = 0; i < lost.marked; ++i) changed |= ecn.on_marked_packet_lost();
     if (changed) emit_ecn_state(before, now);
+}
+
+// Which of the application's packets were 0-RTT is not remembered.
+void Connection::emit_lost(const recovery::LossInfo& lost, PacketNumberSpace space,
+                           Instant now) const {
+    constexpr std::array kTypes{observe::PacketType::kInitial, observe::PacketType::kHandshake,
+                                observe::PacketType::kOneRtt};
+    for (const recovery::LostPacket& packet : lost.each) {
+        observer_.emit(
+            now, observe::PacketLost{.type = kTypes[index_of(space)],
+                                     .number = packet.number,
+                                     .length = packet.bytes,
+                                     .trigger = packet.by_time
+                                                    ? observe::LossTrigger::kTimeThreshold
+                                                    : observe::LossTrigger::kReorderingThreshold,
+                                     .is_mtu_probe = packet.mtu_probe});
+    }
 }
 
 void Connection::on_datagram_size_changed(const path::MtuOutcome& outcome, Instant now) {
@@ -192,8 +213,14 @@ void Connection::update_pacer(Instant now) {
     pacer_.set_rate(now, controller_->pacing_rate(recovery_.rtt().smoothed()));
 }
 
-void Connection::emit_metrics(Instant now) const {
+void Connection::emit_metrics(Instant now) {
     if (!observer_.enabled()) return;
+    const std::string_view state = controller_->state_name();
+    const std::string_view before = std::exchange(status_.congestion_state, state);
+    if (state != before) {
+        observer_.emit(now,
+                       observe::CongestionStateUpdated{.old_state = before, .new_state = state});
+    }
     const recovery::RttEstimator& rtt = recovery_.rtt();
     observer_.emit(
         now, observe::MetricsUpdated{.min_rtt = rtt.min(),

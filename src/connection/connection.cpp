@@ -1,5 +1,6 @@
 #include "connection/connection.h"
 
+#include "base/instant_after.h"
 #include "connection/early_data.h"
 #include "connection/version_choice.h"
 #include "wire/packet_number_codec.h"
@@ -189,7 +190,9 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
       trackers_{recovery::AckTracker(PacketNumberSpace::kInitial),
                 recovery::AckTracker(PacketNumberSpace::kHandshake),
                 recovery::AckTracker(PacketNumberSpace::kApplication)},
-      recovery_({.role = config.role, .initial_rtt = config.settings.initial_rtt}),
+      recovery_({.role = config.role,
+                 .initial_rtt = config.settings.initial_rtt,
+                 .list_losses = config.sink != nullptr}),
       controller_(controller_for(config, shared.ids.random.next_uint64())),
       pacer_(config.settings.initial_datagram_size),
       streams_(config.role, stream_settings(config.settings), shared.streams),
@@ -213,9 +216,11 @@ Connection::Connection(const ConnectionConfig& config, SharedResources& shared,
     tracker(PacketNumberSpace::kApplication)
         .set_policy(config.settings.max_ack_delay, config.settings.ack_eliciting_threshold);
     if (config.settings.ack_frequency) held_.ack_frequency.enable(min_ack_delay(config.settings));
-    if (config.settings.disable_active_migration) paths_.disable_migration();
+    if (config.settings.disable_active_migration) {
+        paths_.disable_migration(config.settings.preferred_addresses);
+    }
     if (config.address_validated) paths_.on_handshake_address_validated();
-    timers_.handshake = now + config.settings.handshake_timeout;
+    timers_.handshake = instant_after(now, config.settings.handshake_timeout);
     restart_idle_timer(now);
     observer_.emit(
         now, observe::ConnectionStarted{.local = config.addresses.local,

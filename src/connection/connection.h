@@ -112,7 +112,10 @@ public:
     // Server: an address token to send in a NEW_TOKEN frame.
     void send_new_token(std::string token);
     // Server: true once, when the handshake is confirmed and a token should be made.
-    bool take_token_request() { return std::exchange(status_.wants_token, false); }
+    //= 9000-8-1
+    bool take_token_request() {
+        return address_validated() && std::exchange(status_.wants_token, false);
+    }
 
     // --- For the application ---
 
@@ -214,6 +217,9 @@ private:
         // Which of its paths recovery means: a new number each time that congestion state starts
         // anew.
         std::uint8_t recovery_path = 0;
+        // Packets with PATH_RESPONSE since anything was acknowledged.
+        std::uint32_t unheard_path_responses = 0;
+        std::string_view congestion_state{};  // that observers were told of
     };
     struct ConnectionIds {
         path::LocalConnectionIds local;
@@ -319,7 +325,8 @@ private:
                          PacketNumberSpace space, Instant now);
     void emit_ecn_state(observe::EcnState before, Instant now) const;
     void update_pacer(Instant now);
-    void emit_metrics(Instant now) const;
+    void emit_lost(const recovery::LossInfo& lost, PacketNumberSpace space, Instant now) const;
+    void emit_metrics(Instant now);
 
     // handshake_effects.cpp
     TransportResult<void> apply_tls_events(Instant now);
@@ -362,6 +369,7 @@ private:
     SendBudget send_budget(Instant now);
     std::uint64_t most_on_path() const;
     bool transmit_path_validation(TransmitSlot& slot, Instant now);
+    bool may_send_path_response() const;
     bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
     bool transmit_coalesced(TransmitSlot& slot, Instant now);
     std::size_t write_coalesced(Bytes room, std::size_t before, Ecn ecn, Instant now);

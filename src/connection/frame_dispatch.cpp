@@ -157,7 +157,7 @@ TransportResult<void> Connection::on_frame(const wire::NewConnectionIdFrame& fra
     if (const auto* id = ids_.remote.id_of(paths_.active_index()); id != nullptr && id->empty()) {
         return violation(Reason::kUnexpectedForRole, 0x18);
     }
-    STOQ_TRY(ids_.remote.on_new_connection_id(frame));
+    STOQ_TRY(ids_.remote.on_new_connection_id(frame, paths_.active_index()));
     ++status_.reset_tokens_version;
     return {};
 }

@@ -46,6 +46,8 @@ void Connection::on_migration(const path::Migration& migration, Instant now) {
     status_.migrated = addresses();
     status_.rare_news = true;
     ++status_.reset_tokens_version;
+    // It was for the other address; when this one is proved there will be another.
+    pending_.new_token = false;
     if (!migration.keep_congestion_state) {
         //= 9000-9.4-1
         //= 9000-9.4-2

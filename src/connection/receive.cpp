@@ -101,10 +101,16 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
     arrival.destination = packet.destination;
     if (!keyring_.has_receive_keys(arrival.level)) {
         if (!may_open_later(arrival.level) || !close_.is_open() ||
-            !held_.packets.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level)) {
-            drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
+            !held_.packets.store({.bytes = {packet.bytes.begin(), packet.bytes.end()},
+                                  .addresses = arrival.addresses,
+                                  .ecn = arrival.ecn,
+                                  .level = arrival.level,
+                                  .credit = arrival.path ? 0 : packet.bytes.size()})) {
+            return drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
         }
-        return;
+        return observer_.emit(
+            arrival.now, observe::PacketBuffered{.type = observe::packet_type_of(arrival.level),
+                                                 .length = packet.bytes.size()});
     }
     protection::PacketToOpen to_open;
     to_open.packet = packet.bytes;
@@ -289,9 +295,7 @@ void Connection::replay_stored(Instant now) {
     if (held_.packets.empty()) return;
     for (StoredPacket& stored : held_.packets.take()) {
         if (!keyring_.has_receive_keys(stored.level)) {
-            if (may_open_later(stored.level)) {
-                held_.packets.store(stored.bytes, stored.addresses, stored.ecn, stored.level);
-            }
+            if (may_open_later(stored.level)) held_.packets.store(std::move(stored));
             continue;
         }
         ReceivedDatagram datagram{.data = stored.bytes,
@@ -299,6 +303,7 @@ void Connection::replay_stored(Instant now) {
                                   .remote = stored.addresses.remote,
                                   .ecn = stored.ecn};
         Arrival arrival = arrival_of(datagram, now);
+        arrival.datagram_length = stored.credit;
         auto packet = wire::decode_packet(datagram.data, config_.source_id.length(), fixed_bit());
         if (!packet) continue;
         if (auto* wanted = std::get_if<wire::ProtectedPacket>(&*packet)) {

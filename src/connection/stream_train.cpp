@@ -36,7 +36,8 @@ std::size_t Connection::most_alike(const Train& train) const {
     // An observer is shown each packet with its frames, in the clear.
     if (observer_.enabled() || pending_.ping || pending_.probes[index_of(kSpace)] > 0) return 0;
     if (tracker(kSpace).ack_pending() || tracker(kSpace).ack_now()) return 0;
-    if (has_frames_besides_streams()) return 0;
+    // Only a full datagram has room for what an alike packet is made of.
+    if (has_frames_besides_streams() || train.size < path::kBaseDatagramSize) return 0;
     const std::uint64_t bytes = std::min<std::uint64_t>(train.room.size(), train.budget);
     if (bytes < train.used + train.size) return 0;
     return static_cast<std::size_t>(

@@ -1,6 +1,7 @@
 // What time does to a connection. Every part has its own deadlines; here they meet.
 #include <algorithm>
 
+#include "base/instant_after.h"
 #include "connection/connection.h"
 
 namespace stoq::connection {
@@ -148,9 +149,9 @@ Duration Connection::effective_idle_timeout() const {
 
 void Connection::restart_idle_timer(Instant now) {
     const Duration timeout = effective_idle_timeout();
-    timers_.idle = timeout == Duration::zero() ? kNever : now + timeout;
+    timers_.idle = timeout == Duration::zero() ? kNever : instant_after(now, timeout);
     if (config_.settings.keep_alive_interval > Duration::zero()) {
-        timers_.keep_alive = now + config_.settings.keep_alive_interval;
+        timers_.keep_alive = instant_after(now, config_.settings.keep_alive_interval);
     }
 }
 

@@ -11,6 +11,9 @@
 namespace stoq::connection {
 namespace {
 
+// To several paths, of which none is the one whose window counts.
+constexpr std::uint32_t kMostUnheardPathResponses = 64;
+
 constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kZeroRtt,
                                       EncryptionLevel::kHandshake, EncryptionLevel::kOneRtt};
 constexpr std::size_t kHandshakePlace = 2;
@@ -306,8 +309,10 @@ void Connection::address_slot(TransmitSlot& slot, path::PathIndex path, std::siz
 bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     if (!keyring_.has_send_keys(EncryptionLevel::kOneRtt)) return false;
     std::optional<path::PathIndex> chosen;
+    const bool may_respond = may_send_path_response();
     paths_.for_each([&](path::PathIndex index, path::PathState& path) {
-        const bool wanted = path.validator.has_challenge_to_write() || !path.responses.empty();
+        const bool wanted =
+            path.validator.has_challenge_to_write() || (may_respond && !path.responses.empty());
         if (wanted && path.amplification.allowance() > 0 && ids_.remote.id_of(index) != nullptr) {
             chosen = index;
         }
@@ -323,8 +328,10 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
          static_cast<std::size_t>(std::min<std::uint64_t>(path.amplification.allowance(), 65527))});
     auto packet = begin_packet(EncryptionLevel::kOneRtt, slot.buffer.first(room), *chosen);
     if (!packet) return false;
-    while (path.responses.write_path_response(packet->payload())) {
+    const bool responds = may_respond && !path.responses.empty();
+    while (responds && path.responses.write_path_response(packet->payload())) {
     }
+    status_.unheard_path_responses += responds;
     path.validator.write_path_challenge(packet->payload(), expand);
     if (packet->payload().empty()) return false;
     if (expand) packet->pad_to(path::kMinPathDatagramSize);
@@ -334,6 +341,14 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     slot.datagram_length = 0;
     address_slot(slot, *chosen, packet->length(), Ecn::kNotEct);
     return true;
+}
+
+// A peer that asks again and again and acknowledges nothing is answered no more than it could be
+// sent data. What waits is bounded by path::PathResponses.
+//= 9002-7-3
+bool Connection::may_send_path_response() const {
+    return status_.unheard_path_responses < kMostUnheardPathResponses &&
+           recovery_.bytes_in_flight() + path::kMinPathDatagramSize <= controller_->window();
 }
 
 bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
@@ -444,12 +459,13 @@ bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
     Train train;
     train.room = slot.buffer.first(
         static_cast<std::size_t>(std::min<std::uint64_t>(slot.buffer.size(), budget.total)));
-    train.size = size;
+    // An address that is not proved may be owed less than a full datagram: an acknowledgement fits.
+    train.size = std::min(size, train.room.size());
     train.most = std::min(slot.max_datagrams, Train::kMostPackets);
     train.budget = budget.data;
     train.ecn = paths_.active().ecn.mark();
     for (extend_train(train, now); train.has_room(); extend_train(train, now)) {
-        const bool may_elicit = train.used + size <= train.budget || probes > 0;
+        const bool may_elicit = train.used + train.size <= train.budget || probes > 0;
         if (!has_something_to_send(EncryptionLevel::kOneRtt, may_elicit, now)) {
             if (may_elicit) recovery_.on_app_limited();
             break;
@@ -461,11 +477,11 @@ bool Connection::transmit_train(TransmitSlot& slot, Instant now) {
         if (packet->payload().empty()) break;
         finish_packet(*packet, path, train.ecn, now);
         train.add(packet->length()) = packet->finish();
-        if (packet->length() < size) break;
+        if (packet->length() < train.size) break;
     }
     const std::span packets = std::span(train.packets).first(train.count);
     if (packets.empty() || !keyring_.seal(EncryptionLevel::kOneRtt, packets)) return false;
-    slot.datagram_length = std::min(size, train.used);
+    slot.datagram_length = std::min(train.size, train.used);
     address_slot(slot, path, train.used, train.ecn);
     return true;
 }

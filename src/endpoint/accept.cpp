@@ -1,4 +1,5 @@
 // How a client's first Initial becomes a connection, or does not.
+#include "base/instant_after.h"
 #include "endpoint/first_initial.h"
 #include "endpoint/implementation.h"
 
@@ -26,7 +27,7 @@ void Endpoint::Implementation::on_initial(ReceivedDatagram& datagram,
     request.connections = connections_.size();
     //= 9000-8.1.3-14
     if (!packet.token.empty()) {
-        request.valid_token = tokens_.open(packet.token, datagram.remote, now_);
+        request.valid_token = tokens_.open(packet.token, datagram.remote, token_time());
     }
     //= 9369-5-2
     if (request.valid_token && request.valid_token->version != packet.version) {
@@ -76,7 +77,7 @@ void Endpoint::Implementation::accept(ReceivedDatagram& datagram,
         return drop(DropReason::kDecryptionFailed, datagram);
     }
     if (admission_.permits == 0) {
-        if (!admission_.held.push(datagram)) drop(DropReason::kTooManyHalfOpen, datagram);
+        if (!admission_.held.push(datagram, now_)) drop(DropReason::kTooManyHalfOpen, datagram);
         return;
     }
     if (admission_.permits != kNoLimit) --admission_.permits;
@@ -122,7 +123,9 @@ void Endpoint::Implementation::admit_handshakes(std::size_t count, Instant now) 
         ReceivedDatagram datagram{
             .data = held.bytes, .local = held.local, .remote = held.remote, .ecn = held.ecn};
         --counters_.datagrams_received;  // it was counted when it came
+        admission_.waited = now_ - held.arrived;
         receive({&datagram, 1}, now_);
+        admission_.waited = Duration::zero();
     }
 }
 
@@ -138,7 +141,7 @@ void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
     token.kind = endpoint::TokenKind::kRetry;
     token.version = packet.version;
     token.remote = datagram.remote;
-    token.expires = now_ + settings_.retry_token_lifetime;
+    token.expires = instant_after(token_time(), settings_.retry_token_lifetime);
     token.original_destination_id = packet.destination;
     //= 9000-17.2.5.1-1
     do {
@@ -150,13 +153,18 @@ void Endpoint::Implementation::send_retry(const ReceivedDatagram& datagram,
     counters_.retries_sent += replies_.retry(datagram, packet, token.retry_source_id, bytes);
 }
 
+// Who waits for a handshake does not lose its token by that.
+Instant Endpoint::Implementation::token_time() const {
+    return now_ - admission_.waited + settings_.clock_origin;
+}
+
 void Endpoint::Implementation::give_token(connection::Connection& connection) {
     if (!settings_.send_new_token) return;
     endpoint::AddressToken token;
     token.kind = endpoint::TokenKind::kNewToken;
     token.version = connection.version();
     token.remote = connection.addresses().remote;
-    token.expires = now_ + settings_.new_token_lifetime;
+    token.expires = instant_after(token_time(), settings_.new_token_lifetime);
     token.path_memory = connection.path_memory();
     connection.send_new_token(tokens_.seal(token, shared_.ids.random));
 }

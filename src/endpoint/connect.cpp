@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "connection/settings_check.h"
 #include "connection/version_choice.h"
 #include "endpoint/implementation.h"
 
@@ -54,7 +55,7 @@ ApiResult<std::unique_ptr<connection::Connection>> Endpoint::Implementation::mak
 ApiResult<ConnectionHandle> Endpoint::Implementation::connect(const ClientConfig& config,
                                                               Instant now) {
     now_ = std::max(now_, now);
-    if (config.remote.family == Address::Family::kNone) {
+    if (config.remote.family == Address::Family::kNone || !connection::are_valid(config.settings)) {
         return std::unexpected(ApiError::kInvalidArgument);
     }
     if (!connection::lists(config.settings.versions,

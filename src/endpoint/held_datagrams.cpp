@@ -4,13 +4,14 @@
 
 namespace stoq::endpoint {
 
-bool HeldDatagrams::push(const ReceivedDatagram& datagram) {
+bool HeldDatagrams::push(const ReceivedDatagram& datagram, Instant now) {
     if (datagram.data.size() > kMaxBytes - bytes_) return false;
     bytes_ += datagram.data.size();
     held_.push_back({.bytes = {datagram.data.begin(), datagram.data.end()},
                      .local = datagram.local,
                      .remote = datagram.remote,
-                     .ecn = datagram.ecn});
+                     .ecn = datagram.ecn,
+                     .arrived = now});
     return true;
 }
 

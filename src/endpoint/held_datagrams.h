@@ -19,10 +19,11 @@ public:
         Address local;
         Address remote;
         Ecn ecn = Ecn::kNotEct;
+        Instant arrived{};
     };
 
     // False when there is no room.
-    bool push(const ReceivedDatagram& datagram);
+    bool push(const ReceivedDatagram& datagram, Instant now);
     bool empty() const { return held_.empty(); }
     std::size_t size() const { return held_.size(); }
     ByteView front() const { return held_.front().bytes; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "connection/settings_check.h"
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
 #include "path/quic_lb.h"
@@ -28,8 +29,11 @@ std::shared_ptr<tls::StrikeRegister> strike_register(const EndpointSettings& set
 
 // One key for each purpose, so that none says anything about another.
 PersistentKey derived_key(const PersistentKey& root, std::string_view purpose) {
-    return crypto::hmac_sha256(
+    crypto::KeyedHash hash = crypto::hmac_sha256(
         root, {reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()});
+    const PersistentKey key(hash);
+    crypto::wipe(hash);
+    return key;
 }
 
 std::unique_ptr<path::ConnectionIdGenerator> make_generator(const EndpointSettings& settings,
@@ -63,9 +67,13 @@ Endpoint::Implementation::Implementation(const EndpointSettings& settings, Rando
       replies_(random) {
     // What is kept from here on is derived.
     root_key_ = derived_key(root_key_, "session ticket");
+    settings_.persistent_key = {};
 }
 
 ApiResult<void> Endpoint::Implementation::listen(const ServerConfig& config) {
+    if (!connection::are_valid(config.settings)) {
+        return std::unexpected(ApiError::kInvalidArgument);
+    }
     const std::array<std::uint8_t, 32>& ticket_key = root_key_;
     auto context = tls::Context::create(Role::kServer, config.credentials, {&ticket_key, 1});
     if (!context) return std::unexpected(ApiError::kCredentials);

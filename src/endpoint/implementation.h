@@ -93,6 +93,7 @@ private:
         endpoint::HeldDatagrams held{};                         // their handshakes have not begun
         std::vector<endpoint::HeldDatagrams::Held> borrowed{};  // until settle()
         std::size_t permits = kNoLimit;
+        Duration waited{};  // of the datagram that is looked at
     };
     struct Server {
         std::shared_ptr<const tls::Context> tls;
@@ -126,6 +127,7 @@ private:
                 const std::optional<endpoint::AddressToken>& token);
     void send_retry(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet);
     void give_token(connection::Connection& connection);
+    Instant token_time() const;
     bool is_routed(ByteView datagram) const;
     wire::ConnectionId new_connection_id();
     wire::ConnectionId new_destination_id();

@@ -14,4 +14,12 @@ inline Instant now() {
     return Instant(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
 }
 
+// What Instant{} is in Unix time, by the wall clock as it is set now.
+inline Duration unix_origin() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    const Duration unix_time = std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+    return unix_time - now().time_since_epoch();
+}
+
 }  // namespace stoq::io

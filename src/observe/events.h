@@ -58,8 +58,6 @@ struct ConnectionStarted {
 enum class ConnectionState : std::uint8_t {
     kAttempted,
     kHandshakeStarted,
-    kPeerValidated,
-    kEarlyWrite,
     kHandshakeComplete,
     kHandshakeConfirmed,
     kClosing,
@@ -89,13 +87,6 @@ struct ConnectionClosed {
     std::uint64_t error_code = 0;
     std::uint64_t frame_type = 0;  // blamed frame, 0 for none
     std::string_view reason;       // may be the peer's bytes: any content
-};
-
-// `initiator` kRemote: the peer's id, to which we send; kLocal: one of ours.
-struct ConnectionIdUpdated {
-    Initiator initiator = Initiator::kLocal;
-    ByteView old_id;
-    ByteView new_id;
 };
 
 // --- Versions, parameters, tokens ---
@@ -132,10 +123,6 @@ struct TransportParametersSet {
 struct RetryReceived {
     ByteView source_connection_id;
     std::size_t token_length = 0;
-};
-
-struct TokenIssued {
-    std::size_t length = 0;
 };
 
 struct TokenReceived {
@@ -176,13 +163,7 @@ struct PacketBuffered {
     std::size_t length = 0;
 };
 
-// Packets acknowledged for the first time.
-struct PacketsAcked {
-    PacketNumberSpace space = PacketNumberSpace::kApplication;
-    std::span<const Interval> ranges;
-};
-
-enum class LossTrigger : std::uint8_t { kReorderingThreshold, kTimeThreshold, kPersistent };
+enum class LossTrigger : std::uint8_t { kReorderingThreshold, kTimeThreshold };
 
 struct PacketLost {
     PacketType type = PacketType::kOneRtt;
@@ -210,25 +191,6 @@ struct MetricsUpdated {
 struct CongestionStateUpdated {
     std::string_view old_state;
     std::string_view new_state;
-    std::string_view trigger;  // empty: obvious
-};
-
-enum class TimerType : std::uint8_t {
-    kAck,
-    kProbeTimeout,
-    kLossDetection,
-    kPathValidation,
-    kHandshakeTimeout,
-    kIdleTimeout,
-    kKeepAlive,
-};
-enum class TimerChange : std::uint8_t { kSet, kExpired, kCancelled };
-
-struct TimerUpdated {
-    TimerType type = TimerType::kLossDetection;
-    TimerChange change = TimerChange::kSet;
-    PacketNumberSpace space = PacketNumberSpace::kApplication;
-    Duration delta{};  // for kSet: from now until it fires
 };
 
 // --- Keys; never their bytes ---
@@ -253,30 +215,6 @@ struct KeyDiscarded {
     std::uint64_t key_phase = 0;  // 1-RTT only
 };
 
-// --- Streams ---
-
-enum class StreamSide : std::uint8_t { kSending, kReceiving };
-enum class StreamState : std::uint8_t {
-    kOpen,
-    kReady,
-    kSend,
-    kDataSent,
-    kResetSent,
-    kResetReceived,
-    kReceive,
-    kSizeKnown,
-    kDataRead,
-    kResetRead,
-    kDataReceived,
-    kClosed,
-};
-
-struct StreamStateUpdated {
-    StreamId stream;
-    StreamSide side = StreamSide::kSending;
-    StreamState new_state = StreamState::kOpen;
-};
-
 // --- Paths. `path` is the number of the path within its connection; the first is 0. ---
 
 struct PathAssigned {
@@ -287,10 +225,7 @@ struct PathAssigned {
 
 enum class MigrationState : std::uint8_t {
     kProbingStarted,
-    kProbingAbandoned,
     kProbingSuccessful,
-    kMigrationStarted,
-    kMigrationAbandoned,
     kMigrationComplete,
 };
 
@@ -315,25 +250,13 @@ struct EcnStateUpdated {
     EcnState new_state = EcnState::kTesting;
 };
 
-// --- Adaptation ---
-
-// A setting of a live connection was replaced.
-struct SettingsChanged {
-    std::string_view name;
-    double old_value = 0;
-    double new_value = 0;
-    std::string_view cause;
-};
-
-// counters.cpp and qlog_format.cpp name the alternatives in this order.
+// qlog_events.cpp names the alternatives in this order.
 using Event =
-    std::variant<ConnectionStarted, ConnectionStateUpdated, ConnectionClosed, ConnectionIdUpdated,
-                 VersionInformation, AlpnInformation, SecurityNegotiated, TransportParametersSet,
-                 RetryReceived, TokenIssued, TokenReceived, PacketSent, PacketReceived,
-                 PacketDropped, PacketBuffered, PacketsAcked, PacketLost, MetricsUpdated,
-                 CongestionStateUpdated, TimerUpdated, KeyInstalled, KeyUpdated, KeyDiscarded,
-                 StreamStateUpdated, PathAssigned, MigrationStateUpdated, MtuUpdated,
-                 EcnStateUpdated, SettingsChanged>;
+    std::variant<ConnectionStarted, ConnectionStateUpdated, ConnectionClosed, VersionInformation,
+                 AlpnInformation, SecurityNegotiated, TransportParametersSet, RetryReceived,
+                 TokenReceived, PacketSent, PacketReceived, PacketDropped, PacketBuffered,
+                 PacketLost, MetricsUpdated, CongestionStateUpdated, KeyInstalled, KeyUpdated,
+                 KeyDiscarded, PathAssigned, MigrationStateUpdated, MtuUpdated, EcnStateUpdated>;
 
 inline constexpr std::size_t kEventTypeCount = std::variant_size_v<Event>;
 static_assert(std::is_trivially_copyable_v<Event>);

@@ -17,35 +17,27 @@ constexpr std::array<std::string_view, kEventTypeCount> kNames{
     "quic:connection_started",
     "quic:connection_state_updated",
     "quic:connection_closed",
-    "quic:connection_id_updated",
     "quic:version_information",
     "quic:alpn_information",
     "stoq:security_negotiated",
     "quic:parameters_set",
     "quic:packet_received",
-    "stoq:token_issued",
     "stoq:token_received",
     "quic:packet_sent",
     "quic:packet_received",
     "quic:packet_dropped",
     "quic:packet_buffered",
-    "quic:packets_acked",
     "quic:packet_lost",
     "quic:recovery_metrics_updated",
     "quic:congestion_state_updated",
-    "quic:timer_updated",
     "quic:key_updated",
     "quic:key_updated",
     "quic:key_discarded",
-    "quic:stream_state_updated",
     "quic:tuple_assigned",
     "quic:migration_state_updated",
     "quic:mtu_updated",
     "quic:ecn_state_updated",
-    "stoq:settings_changed",
 };
-
-constexpr std::uint64_t kMaxAckedNumbers = 1024;
 
 void raw_length(JsonWriter& json, std::size_t length) {
     json.begin_object("raw");
@@ -111,12 +103,6 @@ void data(JsonWriter& json, const ConnectionClosed& event) {
     json.field("trigger", name_of(event.trigger));
 }
 
-void data(JsonWriter& json, const ConnectionIdUpdated& event) {
-    json.field("initiator", name_of(event.initiator));
-    if (!event.old_id.empty()) json.field("old", event.old_id);
-    if (!event.new_id.empty()) json.field("new", event.new_id);
-}
-
 void data(JsonWriter& json, const VersionInformation& event) {
     versions(json, "server_versions", event.server_versions);
     versions(json, "client_versions", event.client_versions);
@@ -162,9 +148,6 @@ void data(JsonWriter& json, const RetryReceived& event) {
     json.end_object();
 }
 
-void data(JsonWriter& json, const TokenIssued& event) {
-    raw_length(json, event.length);
-}
 void data(JsonWriter& json, const TokenReceived& event) {
     raw_length(json, event.length);
 }
@@ -198,19 +181,6 @@ void data(JsonWriter& json, const PacketBuffered& event) {
     json.field("trigger", "keys_unavailable");
 }
 
-void data(JsonWriter& json, const PacketsAcked& event) {
-    json.field("packet_number_space", name_of(event.space));
-    json.begin_array("packet_numbers");
-    std::uint64_t written = 0;
-    for (const Interval& range : event.ranges) {
-        for (std::uint64_t n = range.begin; n < range.end && written < kMaxAckedNumbers; ++n) {
-            json.number(n);
-            ++written;
-        }
-    }
-    json.end_array();
-}
-
 void data(JsonWriter& json, const PacketLost& event) {
     header(json, event.type, event.number);
     if (event.is_mtu_probe) json.field("is_mtu_probe_packet", true);
@@ -234,14 +204,6 @@ void data(JsonWriter& json, const MetricsUpdated& event) {
 void data(JsonWriter& json, const CongestionStateUpdated& event) {
     if (!event.old_state.empty()) json.field("old", event.old_state);
     json.field("new", event.new_state);
-    if (!event.trigger.empty()) json.field("trigger", event.trigger);
-}
-
-void data(JsonWriter& json, const TimerUpdated& event) {
-    json.field("timer_type", name_of(event.type));
-    json.field("packet_number_space", name_of(event.space));
-    json.field("event_type", name_of(event.change));
-    if (event.change == TimerChange::kSet) json.field("delta", event.delta);
 }
 
 void data(JsonWriter& json, const KeyInstalled& event) {
@@ -258,15 +220,6 @@ void data(JsonWriter& json, const KeyUpdated& event) {
 void data(JsonWriter& json, const KeyDiscarded& event) {
     json.field("key_type", key_type_of(event.level, event.sender));
     if (event.level == EncryptionLevel::kOneRtt) json.field("key_phase", event.key_phase);
-}
-
-void data(JsonWriter& json, const StreamStateUpdated& event) {
-    json.field("stream_id", event.stream.value());
-    json.field("stream_type",
-               name_of(event.stream.is_unidirectional() ? Directionality::kUnidirectional
-                                                        : Directionality::kBidirectional));
-    json.field("new", name_of(event.new_state));
-    json.field("stream_side", name_of(event.side));
 }
 
 void data(JsonWriter& json, const PathAssigned& event) {
@@ -294,13 +247,6 @@ void data(JsonWriter& json, const MtuUpdated& event) {
 void data(JsonWriter& json, const EcnStateUpdated& event) {
     json.field("old", name_of(event.old_state));
     json.field("new", name_of(event.new_state));
-}
-
-void data(JsonWriter& json, const SettingsChanged& event) {
-    json.field("setting", event.name);
-    json.field("old", event.old_value);
-    json.field("new", event.new_value);
-    json.field("cause", event.cause);
 }
 
 }  // namespace

@@ -18,27 +18,20 @@ constexpr std::array<Names, 8> kPacketTypes{
     "stateless_reset", "unknown"};
 constexpr std::array<Names, 3> kSpaces{"initial", "handshake", "application_data"};
 constexpr std::array<Names, 2> kInitiators{"local", "remote"};
-constexpr std::array<Names, 9> kConnectionStates{
-    "attempted",   "handshake_started",  "peer_validated",
-    "early_write", "handshake_complete", "handshake_confirmed",
-    "closing",     "draining",           "closed"};
+constexpr std::array<Names, 7> kConnectionStates{"attempted",
+                                                 "handshake_started",
+                                                 "handshake_complete",
+                                                 "handshake_confirmed",
+                                                 "closing",
+                                                 "draining",
+                                                 "closed"};
 constexpr std::array<Names, 7> kCloseTriggers{"application",  "error",           "idle_timeout",
                                               "idle_timeout", "stateless_reset", "version_mismatch",
                                               "aborted"};
-constexpr std::array<Names, 3> kLossTriggers{"reordering_threshold", "time_threshold",
-                                             "pto_expired"};
-constexpr std::array<Names, 7> kTimerTypes{
-    "ack",          "pto",       "loss_timeout", "path_validation", "handshake_timeout",
-    "idle_timeout", "keep_alive"};
-constexpr std::array<Names, 3> kTimerChanges{"set", "expired", "cancelled"};
+constexpr std::array<Names, 2> kLossTriggers{"reordering_threshold", "time_threshold"};
 constexpr std::array<Names, 3> kKeyTriggers{"tls", "local_update", "remote_update"};
-constexpr std::array<Names, 2> kStreamSides{"sending", "receiving"};
-constexpr std::array<Names, 12> kStreamStates{
-    "open",    "ready",      "send",      "data_sent",  "reset_sent",    "reset_received",
-    "receive", "size_known", "data_read", "reset_read", "data_received", "closed"};
-constexpr std::array<Names, 6> kMigrationStates{"probing_started",     "probing_abandoned",
-                                                "probing_successful",  "migration_started",
-                                                "migration_abandoned", "migration_complete"};
+constexpr std::array<Names, 3> kMigrationStates{"probing_started", "probing_successful",
+                                                "migration_complete"};
 constexpr std::array<Names, 4> kEcnStates{"testing", "unknown", "failed", "capable"};
 constexpr std::array<Names, 2> kRoles{"client", "server"};
 constexpr std::array<Names, 2> kDirectionalities{"bidirectional", "unidirectional"};
@@ -82,20 +75,8 @@ std::string_view name_of(CloseTrigger trigger) {
 std::string_view name_of(LossTrigger trigger) {
     return pick(kLossTriggers, trigger);
 }
-std::string_view name_of(TimerType type) {
-    return pick(kTimerTypes, type);
-}
-std::string_view name_of(TimerChange change) {
-    return pick(kTimerChanges, change);
-}
 std::string_view name_of(KeyTrigger trigger) {
     return pick(kKeyTriggers, trigger);
-}
-std::string_view name_of(StreamSide side) {
-    return pick(kStreamSides, side);
-}
-std::string_view name_of(StreamState state) {
-    return pick(kStreamStates, state);
 }
 std::string_view name_of(MigrationState state) {
     return pick(kMigrationStates, state);

@@ -11,6 +11,8 @@ namespace stoq::path {
 class AmplificationLimit {
 public:
     static constexpr std::uint64_t kFactor = 3;
+    // A short header with the longest connection ID, an ACK frame of some ranges, a tag.
+    static constexpr std::uint64_t kSmallPacket = 64;
     static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
     bool validated() const { return validated_; }
@@ -31,8 +33,8 @@ public:
         return limit > sent_ ? limit - sent_ : 0;
     }
     bool allows(std::size_t bytes) const { return bytes <= allowance(); }
-    // Nothing more can be sent until the peer sends: loss recovery must not wait for a timer.
-    bool blocked() const { return allowance() == 0; }
+    // No packet can be sent until the peer sends: loss recovery must not wait for a timer.
+    bool blocked() const { return allowance() < kSmallPacket; }
 
 private:
     std::uint64_t received_ = 0;

@@ -58,12 +58,19 @@ std::optional<DropReason> PathSet::admit(const AddressPair& addresses) const {
     //= 9000-9-3
     //= 9000-9-7
     //= 9000-9.6-1
-    const bool follows = role_ == Role::kServer && confirmed_ && migration_allowed_;
+    //= 9000-18.2-3
+    const bool follows = role_ == Role::kServer && confirmed_ &&
+                         (migration_allowed_ || is_preferred(addresses.local));
     // A client that has moved still hears what the server sent to where it was.
     if (role_ == Role::kClient && confirmed_ && addresses.remote == active().addresses.remote) {
         return std::nullopt;
     }
     return follows ? std::nullopt : std::optional(DropReason::kPeerNotAllowed);
+}
+
+bool PathSet::is_preferred(const Address& local) const {
+    return local.family != Address::Family::kNone &&
+           std::ranges::find(preferred_, local) != preferred_.end();
 }
 
 PathIndex PathSet::on_datagram(const AddressPair& addresses, std::size_t length,

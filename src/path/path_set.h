@@ -89,7 +89,11 @@ public:
     // changed of the path in use.
     MtuOutcome limit_datagram_size(std::size_t max_size);
     // Refuse to follow the peer (we sent disable_active_migration).
-    void disable_migration() { migration_allowed_ = false; }
+    // The peer may move only to where it was told to come: to `preferred`, addresses of ours.
+    void disable_migration(const std::array<Address, 2>& preferred) {
+        migration_allowed_ = false;
+        preferred_ = preferred;
+    }
 
     // --- Receiving ---
 
@@ -136,6 +140,7 @@ public:
     PathTimeoutOutcome on_timeout(const ValidationInput& input, RemoteConnectionIds& ids);
 
 private:
+    bool is_preferred(const Address& local) const;
     PathState fresh_path(const AddressPair& addresses, std::uint64_t local_sequence);
     PathIndex create(const AddressPair& addresses, std::uint64_t local_sequence,
                      RemoteConnectionIds& ids);
@@ -157,6 +162,7 @@ private:
     Role role_;
     bool confirmed_ = false;
     bool migration_allowed_ = true;
+    std::array<Address, 2> preferred_{};  // when it is not
 };
 
 }  // namespace stoq::path

@@ -50,7 +50,7 @@ void RemoteConnectionIds::add_preferred_address(const wire::ConnectionId& id,
 // --- NEW_CONNECTION_ID ---
 
 TransportResult<bool> RemoteConnectionIds::on_new_connection_id(
-    const wire::NewConnectionIdFrame& frame) {
+    const wire::NewConnectionIdFrame& frame, PathIndex active) {
     //= 9000-19.15-3
     if (zero_length()) return error(TransportErrorCode::kProtocolViolation, Reason::kNone);
     const Known known = compare(frame);
@@ -79,7 +79,7 @@ TransportResult<bool> RemoteConnectionIds::on_new_connection_id(
     if (over_limits()) {
         return error(TransportErrorCode::kConnectionIdLimitError, Reason::kTooManyConnectionIds);
     }
-    return reassign(orphans);
+    return reassign(orphans, active);
 }
 
 RemoteConnectionIds::Known RemoteConnectionIds::compare(
@@ -122,11 +122,14 @@ bool RemoteConnectionIds::over_limits() const {
            retired_.count() > kMaxRetiredIntervals;
 }
 
-// Gives fresh ids to `orphans` and to paths that have been waiting for one. Returns whether any
-// path lost or got one.
-bool RemoteConnectionIds::reassign(std::uint8_t orphans) {
-    const auto wanting = static_cast<std::uint8_t>(orphans | waiting_paths_);
+// Gives fresh ids to `orphans` and to paths that have been waiting for one: first to the path in
+// use, without whose id not even a retirement could leave. Returns whether any path lost or got
+// one.
+bool RemoteConnectionIds::reassign(std::uint8_t orphans, PathIndex active) {
+    const auto all = static_cast<std::uint8_t>(orphans | waiting_paths_);
+    const auto wanting = static_cast<std::uint8_t>(all & ~bit_of(active));
     bool changed = orphans != 0;
+    if ((all & bit_of(active)) != 0 && assign_fresh(active)) changed = true;
     for (PathIndex path = 0; path < kMaxPaths; ++path) {
         if ((wanting & bit_of(path)) != 0 && assign_fresh(path)) changed = true;
     }

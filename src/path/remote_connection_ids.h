@@ -47,8 +47,10 @@ public:
 
     // --- Frames ---
 
-    // True when the id in use on some path had to change; ask id_of() again.
-    TransportResult<bool> on_new_connection_id(const wire::NewConnectionIdFrame& frame);
+    // True when the id in use on some path had to change; ask id_of() again. When there are not
+    // enough for all paths, `active` is served first.
+    TransportResult<bool> on_new_connection_id(const wire::NewConnectionIdFrame& frame,
+                                               PathIndex active = kInitialPath);
     bool has_frames_to_write() const { return unsent_retirements_ != 0; }
     // Appends RETIRE_CONNECTION_ID frames as far as they fit.
     void write_retire_connection_ids(wire::PayloadWriter& writer);
@@ -113,7 +115,7 @@ private:
     Retirement* find_retirement(std::uint64_t sequence);
     bool over_limits() const;
     bool zero_length() const;
-    bool reassign(std::uint8_t paths);
+    bool reassign(std::uint8_t orphans, PathIndex active);
 
     // One more than may stay: a frame is checked against the limit after it was added.
     std::array<Entry, kMaxActive + 1> entries_{};

@@ -8,6 +8,13 @@
 
 namespace stoq::recovery {
 
+namespace {
+
+// That most batches of datagrams add; more of them cost an allocation.
+constexpr std::size_t kRangesOfABatch = 8;
+
+}  // namespace
+
 AckTracker::AckTracker(PacketNumberSpace space) : space_(space) {}
 
 void AckTracker::set_policy(Duration max_ack_delay, std::uint32_t threshold,
@@ -26,9 +33,9 @@ bool AckTracker::is_duplicate(PacketNumber number) const {
 
 void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, bool ack_eliciting) {
     const std::uint64_t value = number.value();
-    // All the room that losses will ever want, before there are any; the other spaces are short.
+    // All the room that most losses will ever want, before there are any; other spaces are short.
     if (received_.empty() && space_ == PacketNumberSpace::kApplication) {
-        received_.reserve(kMaxRanges + 1);
+        received_.reserve(kUsualRanges + kRangesOfABatch);
     }
     if (received_.empty() || value >= received_.back().end) {
         largest_received_at_ = now;
@@ -37,10 +44,7 @@ void AckTracker::on_packet_received(PacketNumber number, Instant now, Ecn ecn, b
         late_until_ = received_.back().end - 1;
     }
     received_.insert(value, value + 1);
-    if (received_.count() > kMaxRanges) {
-        floor_ = received_.front().end;
-        received_.trim_front(kMaxRanges);
-    }
+    trim(kMaxRanges);
     ack_floor_ = std::min(ack_floor_, value);
     //= 9000-13.4.1-1
     ++ecn_counts_[static_cast<std::size_t>(ecn)];
@@ -116,7 +120,14 @@ bool AckTracker::write_ack(wire::PayloadWriter& writer, Instant now,
     //= 9000-13.2.1-3
     ack_now_ = false;
     unacknowledged_ = 0;
+    trim(kUsualRanges);
     return true;
+}
+
+void AckTracker::trim(std::size_t most) {
+    if (received_.count() <= most) return;
+    floor_ = received_.intervals()[received_.count() - most - 1].end;
+    received_.trim_front(most);
 }
 
 void AckTracker::on_ack_acknowledged(std::uint64_t largest) {

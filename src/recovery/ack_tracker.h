@@ -1,7 +1,8 @@
 // AckTracker: what was received in one packet number space, and when it is to be acknowledged.
 //
-// (RFC 9000 section 13.2.) Received numbers are a set of ranges, at most kMaxRanges: beyond that
-// the lowest go, and whatever lies below them is taken for a duplicate from then on.
+// (RFC 9000 section 13.2.) Received numbers are a set of ranges, at most kMaxRanges, and
+// kUsualRanges once they have been reported: beyond that the lowest go, and whatever lies below
+// them is taken for a duplicate from then on.
 //
 // When to send: Initial and Handshake packets are acknowledged at once. For 1-RTT, ask ack_now()
 // after a whole batch of datagrams has been taken in: it turns true at the second ack-eliciting
@@ -21,7 +22,8 @@ namespace stoq::recovery {
 
 class AckTracker {
 public:
-    static constexpr std::size_t kMaxRanges = 32;
+    static constexpr std::size_t kMaxRanges = 128;
+    static constexpr std::size_t kUsualRanges = 32;
 
     explicit AckTracker(PacketNumberSpace space);
 
@@ -69,6 +71,7 @@ public:
     const std::array<std::uint64_t, 4>& ecn_counts() const { return ecn_counts_; }
 
 private:
+    void trim(std::size_t most);
     bool asks_for_immediate_ack(std::uint64_t number, Ecn ecn) const;
     bool is_beyond_reordering_threshold(std::uint64_t number) const;
 

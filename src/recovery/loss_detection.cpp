@@ -104,6 +104,7 @@ TransportResult<AckOutcome> LossRecovery::on_ack_received(PacketNumberSpace numb
     Space& space = space_at(number_space);
     acked_.clear();
     lost_.clear();
+    lost_packets_.clear();
     AckOutcome outcome;
     if (space.discarded) return outcome;
     outcome.bytes_in_flight_before = bytes_in_flight_;
@@ -238,6 +239,7 @@ LossInfo LossRecovery::detect_lost(Space& space, Instant now) {
     }
     space.first_outstanding = first_kept.value_or(std::max(number, space.first_outstanding));
     info.frames = lost_.frames();
+    info.each = lost_packets_;
     return info;
 }
 
@@ -254,6 +256,12 @@ void LossRecovery::declare_lost(Space& space, std::uint64_t number, LossInfo& in
     packet.state = SentPacket::State::kLost;
     space.packets.append_frames(packet, lost_);
     leave_flight(space, packet);
+    if (settings_.list_losses) {
+        lost_packets_.push_back(
+            {PacketNumber(number), packet.bytes,
+             space.packets.distance(number, *space.largest_acked) < settings_.packet_threshold,
+             packet.mtu_probe});
+    }
     if (!packet.in_flight || packet.path != path_ || packet.mtu_probe) return;
     if (info.packets == 0 || number != info.last_number + 1) ++info.ranges;
     ++info.packets;

@@ -11,6 +11,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/packet_number.h"
 #include "base/random.h"
@@ -32,6 +33,7 @@ namespace stoq::recovery {
 struct RecoverySettings {
     Role role = Role::kClient;
     Duration initial_rtt = kDefaultInitialRtt;
+    bool list_losses = false;            // in LossInfo::each, for an observer
     std::uint32_t packet_threshold = 3;  // RFC 9002 section 6.1.1; less than 3 is taken as 3
     // Beyond this many packets between the oldest outstanding one and the next, nothing is sent.
     // Bounds the memory that a peer which never acknowledges can hold: 64 bytes each.
@@ -49,10 +51,20 @@ struct LargestPacket {
     }
 };
 
+// One packet that was declared lost, for observers.
+struct LostPacket {
+    PacketNumber number;
+    std::uint32_t bytes = 0;
+    bool by_time = false;  // and not because later ones arrived
+    bool mtu_probe = false;
+};
+
 // What was declared lost. Bytes and packets count what was in flight on the current path, and
 // leave MTU probes out; frames are those of every lost packet, MTU probes and other paths included.
 struct LossInfo {
     std::span<const wire::SentFrame> frames{};
+    // As `frames`, of every lost packet; empty without RecoverySettings::list_losses.
+    std::span<const LostPacket> each{};
     std::uint64_t bytes = 0;
     std::uint32_t packets = 0;
     std::uint32_t marked = 0;    // of these, sent with ECT(0)
@@ -220,7 +232,8 @@ private:
     DeliveryRate delivery_;
     std::array<Space, kPacketNumberSpaceCount> spaces_;
     FrameList acked_;
-    FrameList lost_;
+    FrameList lost_;  // the frames of these
+    std::vector<LostPacket> lost_packets_;
     std::uint64_t bytes_in_flight_ = 0;
     Duration peer_max_ack_delay_ = std::chrono::milliseconds(25);
     Instant timer_restarted_at_ = kNever;  // the anti-deadlock probe counts from here

@@ -79,6 +79,7 @@ Instant LossRecovery::timer() const {
 
 TimeoutOutcome LossRecovery::on_timeout(Instant now) {
     lost_.clear();
+    lost_packets_.clear();
     TimeoutOutcome outcome;
     if (timer() > now) return outcome;
     if (const Space* late = earliest_loss()) {

@@ -64,6 +64,7 @@ RuntimeResult<std::unique_ptr<Runtime::Implementation>> Runtime::Implementation:
         return std::unexpected(
             api_error(ApiError::kInvalidArgument, "cannot be that worker of the group"));
     }
+    made->settings_.endpoint.clock_origin = io::unix_origin();
     auto endpoint = Endpoint::create(made->settings_.endpoint, made->random_);
     if (!endpoint) return std::unexpected(api_error(endpoint.error(), "cannot create an endpoint"));
     made->endpoint_.emplace(std::move(*endpoint));
@@ -93,7 +94,9 @@ bool Runtime::Implementation::join_group() {
     WorkerGroup::Implementation& group = *settings_.group->implementation_;
     settings_.endpoint.worker = group.worker(settings_.worker);
     settings_.endpoint.persistent_key = group.persistent_key();
-    settings_.endpoint.shared_register = group.strikes();
+    if (settings_.endpoint.early_data_register > 0) {
+        settings_.endpoint.shared_register = group.strikes();
+    }
     if (!settings_.endpoint.worker) return false;
     runtime::WorkerInbox& inbox = group.inbox(settings_.worker);
     if (!inbox.open(sockets_.waker())) return false;

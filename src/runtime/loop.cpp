@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/instant_after.h"
 #include "io/clock.h"
 #include "runtime/implementation.h"
 #include "runtime/worker_group.h"
@@ -185,7 +186,7 @@ bool Runtime::Implementation::sleep(Duration max_wait) {
 }
 
 bool Runtime::Implementation::drain(Duration limit) {
-    const Instant end = runtime::instant_after(io::now(), limit);
+    const Instant end = instant_after(io::now(), limit);
     for (Duration left = limit; left > Duration::zero(); left = end - io::now()) {
         run_once(open_count_ == 0 ? Duration::zero() : left);
         if (open_count_ == 0 && !events_left_ && !sent_ && !sockets_.blocked()) return true;

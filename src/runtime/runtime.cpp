@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/instant_after.h"
 #include "base/try.h"
 #include "io/clock.h"
 #include "runtime/implementation.h"
@@ -75,7 +76,7 @@ void Runtime::post(Task task) {
 }
 
 Runtime::TimerId Runtime::after(Duration delay, Task task) {
-    return implementation_->timers().add(runtime::instant_after(io::now(), delay), std::move(task));
+    return implementation_->timers().add(instant_after(io::now(), delay), std::move(task));
 }
 
 void Runtime::cancel(TimerId timer) {

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "crypto/secret.h"
+#include "io/wakeup.h"
 
 namespace stoq::runtime {
 namespace {
@@ -16,6 +17,7 @@ enum class Kind : std::uint8_t { kOffer = 1, kPort = 2, kTaken = 3 };
 // Of what is said here; another one is not understood.
 constexpr std::uint8_t kProtocol = 1;
 constexpr Duration kPatience = std::chrono::seconds(5);
+constexpr Duration kPauseWithoutDescriptors = std::chrono::milliseconds(50);
 constexpr std::size_t kMapsOfAPort = 2;
 
 std::unexpected<std::error_code> misunderstood() {
@@ -114,10 +116,21 @@ SuccessorWatch::~SuccessorWatch() {
 }
 
 void SuccessorWatch::run() {
-    while (const auto successor = listener_.accept(stop_.native_handle())) {
-        // One that gives up, or is not understood, changes nothing.
-        if (serve(*successor).value_or(false)) return;
+    for (;;) {
+        const auto successor = listener_.accept(stop_.native_handle());
+        if (successor) {
+            // One that gives up, or is not understood, changes nothing.
+            if (serve(*successor).value_or(false)) return;
+        } else if (successor.error() == std::errc::operation_canceled || !pause()) {
+            return;
+        }
     }
+}
+
+// There is no descriptor for the one that wants to come in: there will be. False when it is over.
+bool SuccessorWatch::pause() const {
+    io::WaitSource bell{.descriptor = stop_.native_handle()};
+    return io::wait_for({&bell, 1}, kPauseWithoutDescriptors) == 0;
 }
 
 SystemResult<bool> SuccessorWatch::serve(const io::LocalChannel& successor) {

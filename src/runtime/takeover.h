@@ -77,6 +77,7 @@ public:
 private:
     SuccessorWatch(io::LocalListener listener, io::Waker stop, Handlers handlers);
     void run();
+    bool pause() const;
     // Whether the successor has taken over.
     SystemResult<bool> serve(const io::LocalChannel& successor);
 

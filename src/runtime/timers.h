@@ -9,11 +9,6 @@
 
 namespace stoq::runtime {
 
-// `now + delay`, or kNever when that is beyond what an Instant can tell.
-constexpr Instant instant_after(Instant now, Duration delay) {
-    return delay < kNever - now ? now + delay : kNever;
-}
-
 class Timers {
 public:
     using Task = std::move_only_function<void()>;

@@ -61,8 +61,7 @@ WorkerGroup::Implementation::Implementation(const WorkerGroupSettings& settings,
                                             std::optional<runtime::Predecessor> predecessor)
     : settings_(settings), inboxes_(settings.count), predecessor_(std::move(predecessor)) {
     io::SystemRandom random;
-    strikes_ =
-        std::make_shared<tls::StrikeRegister>(EndpointSettings{}.early_data_register, random);
+    strikes_ = std::make_shared<tls::StrikeRegister>(settings.early_data_register, random);
     if (predecessor_) {
         const runtime::Offer& offer = predecessor_->offer();
         settings_.persistent_key = offer.persistent_key;

@@ -28,9 +28,10 @@ namespace stoq::streams {
 
 class Reassembler {
 public:
-    // Out-of-order ranges held at most. Honest peers need one per lost packet in flight; beyond
-    // this somebody sends every other byte, and the connection closes rather than pay for it.
-    static constexpr std::size_t kMaxRanges = 4096;
+    // Out-of-order ranges held at most. Honest peers need one per lost packet in flight: one for
+    // every other packet of the greatest default window. Beyond this somebody sends every other
+    // byte, and the connection closes rather than pay for it.
+    static constexpr std::size_t kMaxRanges = 16384;
 
     // `pool` has to outlive the reassembler.
     explicit Reassembler(BlockPool& pool) : pool_(&pool) {}

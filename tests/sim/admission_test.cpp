@@ -31,7 +31,7 @@ public:
         }
         wait();
     }
-    void wait() { simulation_.run_for(milliseconds(60)); }
+    void wait(Duration time = milliseconds(60)) { simulation_.run_for(time); }
     // Which of the connections are established, in the order in which they were made.
     std::string established() {
         std::string text;
@@ -54,6 +54,21 @@ TEST(SimAdmission, WithoutACallNobodyWaits) {
     server.connect(3);
     EXPECT_EQ(server.established(), "111");
     EXPECT_EQ(server.endpoint().held_datagrams(), 0u);
+}
+
+// The token of a Retry is good for ten seconds, and came in time.
+TEST(SimAdmission, WhoWaitsLongDoesNotLoseItsRetryToken) {
+    Server server(1);  // under load at once
+    server.permit(0);
+    server.connect(1);
+    ASSERT_GT(server.endpoint().held_datagrams(), 0u);
+    ASSERT_GT(server.endpoint().statistics().retries_sent, 0u);
+    server.wait(std::chrono::seconds(11));
+    const std::uint64_t dropped = server.endpoint().statistics().datagrams_dropped;
+    server.permit(SIZE_MAX);
+    server.wait();
+    EXPECT_EQ(server.endpoint().statistics().datagrams_dropped, dropped);
+    EXPECT_GT(server.endpoint().statistics().connections_accepted, 0u);
 }
 
 TEST(SimAdmission, HandshakesBeginInOrderWhenTheyArePermitted) {

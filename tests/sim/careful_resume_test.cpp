@@ -47,6 +47,20 @@ Outcome transfer(const Scenario& scenario, const std::string& token) {
     return outcome;
 }
 
+// A server that starts again with the same key, on a clock that begins anew.
+TEST(SimCarefulResume, ATokenEndsByTheWallClockWhateverProcessMadeIt) {
+    Scenario scenario = long_path(20'000'000);
+    scenario.server_endpoint.clock_origin = std::chrono::hours(1'000'000);
+    const Outcome first = transfer(scenario, "");
+    Scenario again = long_path(1'000'000);
+    again.server_endpoint.clock_origin = std::chrono::hours(1'000'000 + 23);
+    const Outcome in_time = transfer(again, first.token);
+    again.server_endpoint.clock_origin = std::chrono::hours(1'000'000 + 25);
+    const Outcome late = transfer(again, first.token);
+    EXPECT_LT(in_time.seconds, 0.75 * late.seconds);
+    EXPECT_DOUBLE_EQ(late.seconds, transfer(again, "").seconds);
+}
+
 TEST(SimCarefulResume, TheTokenOfAServerSparesTheSecondConnectionSlowStart) {
     const Outcome first = transfer(long_path(20'000'000), "");
     ASSERT_TRUE(first.memory);

@@ -487,5 +487,33 @@ TEST(SimEarlyData, ArrivesWholeAndOnceWhateverIsLost) {
     EXPECT_GE(ready, 25);
 }
 
+// 0-RTT packets that come before their keys are counted once: by the datagram that brought them.
+//= test 9000-8.1-2
+TEST(SimEarlyData, PacketsThatWaitedGiveTheirAddressNoSecondCredit) {
+    Scenario scenario = plain_scenario(21, 0);
+    scenario.plan.streams = {{.request = 300, .response = 200'000}};
+    scenario.early.emplace();
+    World world(scenario);
+    world.start();
+    std::size_t sent = 0;
+    std::size_t received = 0;
+    // The second half of the ClientHello, with 0-RTT behind it, comes first; then nothing more.
+    world.client_host().uplink().add(
+        std::make_unique<ScriptedDrop>([&](std::size_t index, const Datagram& datagram) {
+            if (index < 2) received += datagram.bytes.size();
+            return index >= 2;
+        }));
+    world.client_host().uplink().add(
+        std::make_unique<sim::Tap>([first = true](InFlight& in) mutable {
+            if (std::exchange(first, false)) in.at += milliseconds(5);
+        }));
+    world.server_host().uplink().add_front(
+        std::make_unique<sim::Tap>([&](InFlight& in) { sent += in.datagram.bytes.size(); }));
+    world.simulation().run_for(std::chrono::seconds(3));
+    EXPECT_GT(received, 2'300u);
+    EXPECT_GT(sent, 5'000u) << "what it may";
+    EXPECT_LE(sent, 3 * received);
+}
+
 }  // namespace
 }  // namespace stoq::sim

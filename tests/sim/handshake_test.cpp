@@ -20,6 +20,22 @@ TEST(SimHandshake, OnAGoodPathBothSidesAreEstablishedWithinTwoRoundTrips) {
     EXPECT_EQ(info.version, 1u);
 }
 
+TEST(SimHandshake, TimesWithoutAnEndDoNotEndAtOnce) {
+    Scenario scenario = plain_scenario(8, 1'000);
+    for (Settings* settings : {&scenario.client, &scenario.server}) {
+        settings->handshake_timeout = settings->idle_timeout = Duration::max();
+        settings->keep_alive_interval = Duration::max();
+    }
+    scenario.server_endpoint.retry = RetryPolicy::kAlways;
+    scenario.server_endpoint.retry_token_lifetime = Duration::max();
+    scenario.server_endpoint.new_token_lifetime = Duration::max();
+    World world(scenario);
+    world.start();
+    EXPECT_TRUE(world.run_transfer()) << world.describe();
+    EXPECT_EQ(world.failure(), "");
+    EXPECT_FALSE(world.client().closed());
+}
+
 TEST(SimHandshake, NothingAtAllCanBeTransferred) {
     EXPECT_EQ(check(plain_scenario(2, 0)), "");
 }

@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "connection/packet_builder.h"
-#include "observe/counters.h"
 #include "protection/keyring.h"
 #include "protection/retry_integrity.h"
 #include "stoq/endpoint.h"
+#include "support/counting_sink.h"
 #include "support/test_credentials.h"
 #include "wire/frame_decode.h"
 #include "wire/frame_encode.h"

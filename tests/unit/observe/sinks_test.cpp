@@ -8,10 +8,9 @@
 
 #include <gtest/gtest.h>
 
-#include "observe/counters.h"
-#include "observe/fan_out.h"
 #include "observe/qlog_directory.h"
 #include "records.h"
+#include "support/counting_sink.h"
 
 namespace stoq::observe {
 namespace {
@@ -54,19 +53,6 @@ TEST(Observer, WithoutASinkNothingHappens) {
     no_sink.emit(kStart, PacketLost{});
 }
 
-TEST(FanOut, EverySinkGetsEveryEvent) {
-    Recorder a;
-    Recorder b;
-    FanOut both;
-    EXPECT_TRUE(both.empty());
-    both.add(a);
-    both.add(b);
-    both.on_event({kStart, kId, Role::kClient}, PacketLost{});
-    both.on_event({kStart, kId, Role::kClient}, PacketSent{});
-    EXPECT_EQ(a.indices.size(), 2u);
-    EXPECT_EQ(a.indices, b.indices);
-}
-
 TEST(Counters, CountEventsByTypeAndDropsByReason) {
     CountingSink counts;
     const EventContext context{kStart, kId, Role::kClient};
@@ -80,16 +66,6 @@ TEST(Counters, CountEventsByTypeAndDropsByReason) {
     EXPECT_EQ(counts.dropped()[DropReason::kDecryptionFailed], 2u);
     EXPECT_EQ(counts.dropped()[DropReason::kTruncated], 1u);
     EXPECT_EQ(counts.dropped().total(), 3u);
-}
-
-TEST(Counters, NamesFollowTheOrderOfTheEvents) {
-    EXPECT_EQ(event_name(event_index<ConnectionStarted>()), "ConnectionStarted");
-    EXPECT_EQ(event_name(event_index<TokenReceived>()), "TokenReceived");
-    EXPECT_EQ(event_name(event_index<PacketLost>()), "PacketLost");
-    EXPECT_EQ(event_name(event_index<StreamStateUpdated>()), "StreamStateUpdated");
-    EXPECT_EQ(event_name(event_index<SettingsChanged>()), "SettingsChanged");
-    EXPECT_EQ(event_index<SettingsChanged>(), kEventTypeCount - 1);
-    EXPECT_EQ(event_name(kEventTypeCount), "?");
 }
 
 class Directory : public testing::Test {

@@ -88,9 +88,18 @@ TEST(PathSet, AServerFollowsOnlyAfterTheHandshakeAndWhenAllowed) {
     EXPECT_EQ(paths.admit(kElsewhere), DropReason::kPeerNotAllowed);
     paths.on_handshake_confirmed();
     EXPECT_FALSE(paths.admit(kElsewhere));
-    paths.disable_migration();
+    paths.disable_migration({});
     EXPECT_EQ(paths.admit(kElsewhere), DropReason::kPeerNotAllowed);
     EXPECT_FALSE(paths.admit(kHome));
+}
+
+TEST(PathSet, AClientThatMayNotMigrateMayComeToThePreferredAddress) {
+    PathSet paths(Role::kServer, kHome, {});
+    paths.on_handshake_confirmed();
+    const Address preferred = parse_address("198.51.100.9:4433");
+    paths.disable_migration({preferred, {}});
+    EXPECT_FALSE(paths.admit({preferred, kHome.remote}));
+    EXPECT_EQ(paths.admit(kElsewhere), DropReason::kPeerNotAllowed);
 }
 
 TEST(PathSet, TheServersFirstPathIsLimitedUntilTheAddressIsValidated) {

@@ -71,6 +71,20 @@ TEST(RemoteConnectionIds, RetirementsOfTheSameFrameMakeRoomFirst) {
     EXPECT_EQ(f.ids.active_count(), 2u);
 }
 
+// One fresh ID for two paths: without it the path in use could not even say that the old ones are
+// retired.
+//= test 9000-5.1.2-4
+TEST(RemoteConnectionIds, TheOnlyFreshIdGoesToThePathInUse) {
+    Fixture f(4);
+    EXPECT_TRUE(f.ids.on_new_connection_id(frame(1)));
+    constexpr PathIndex kActive = 1;
+    ASSERT_TRUE(f.ids.assign_fresh(kActive));
+    EXPECT_TRUE(f.ids.on_new_connection_id(frame(2, 2), kActive));
+    ASSERT_NE(f.ids.id_of(kActive), nullptr);
+    EXPECT_EQ(f.ids.sequence_of(kActive), 2u);
+    EXPECT_EQ(f.ids.id_of(kInitialPath), nullptr);
+}
+
 //= test 9000-19.15-4
 TEST(RemoteConnectionIds, ARepeatedFrameChangesNothing) {
     Fixture f(2);

@@ -210,18 +210,27 @@ TEST(AckTracker, PacketReceivedTwiceIsADuplicate) {
     EXPECT_FALSE(receiver.duplicate(4));
 }
 
+// A batch that is full of holes is acknowledged once, and whole.
+//= test 9000-13.2.1-1
+TEST(AckTracker, ABatchWithAHundredHolesIsReportedWhole) {
+    Receiver receiver;
+    for (std::uint64_t i = 0; i < 100; ++i) receiver.receive(2 * i);
+    EXPECT_EQ(receiver.tracker.ranges().size(), 100u);
+    EXPECT_EQ(receiver.tracker.ranges().front().begin, 0u);
+}
+
 //= test 9000-13.2.3-4
 //= test 9000-13.2.3-5
 TEST(AckTracker, RangesBeyondTheLimitAreForgottenAndStayDuplicates) {
     Receiver receiver;
-    for (std::uint64_t i = 0; i < 100; ++i) receiver.receive(2 * i);
+    for (std::uint64_t i = 0; i < 200; ++i) receiver.receive(2 * i);
     EXPECT_EQ(receiver.tracker.ranges().size(), AckTracker::kMaxRanges);
     EXPECT_TRUE(receiver.duplicate(0));
     EXPECT_TRUE(receiver.duplicate(1));  // never received, but nobody can tell any more
     const std::uint64_t lowest_kept = receiver.tracker.ranges().front().begin;
     EXPECT_TRUE(receiver.duplicate(lowest_kept - 2));
     EXPECT_FALSE(receiver.duplicate(lowest_kept - 1));
-    EXPECT_EQ(receiver.tracker.largest_received(), PacketNumber(198));
+    EXPECT_EQ(receiver.tracker.largest_received(), PacketNumber(398));
 }
 
 //= test 9000-13.2.3-2

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/instant_after.h"
+
 namespace stoq::runtime {
 namespace {
 
