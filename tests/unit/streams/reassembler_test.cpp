@@ -26,7 +26,7 @@ protected:
 
     BlockPool pool;
     Reassembler reassembler{pool};
-    const std::vector<std::uint8_t> source = pattern(0, 20'000);
+    const std::vector<std::uint8_t> source = pattern(0, 40'000);
 
     ByteView slice(std::size_t offset, std::size_t length) const {
         return ByteView(source).subspan(offset, length);
