@@ -205,7 +205,12 @@ RuntimeResult<void> Runtime::Implementation::migrate(ConnectionHandle connection
         return std::unexpected(system_error(bound.error(), "cannot bind " + to_string(local)));
     }
     const auto begun = endpoint_->migrate(connection, *bound, mode);
-    if (begun) return {};
+    if (begun) {
+        sockets_.on_moving(
+            connection, endpoint_->info(connection)->local.port,
+            [&](ConnectionHandle mover) { return endpoint_->info(mover).has_value(); });
+        return {};
+    }
     sockets_.close_last();
     return std::unexpected(api_error(begun.error(), "cannot migrate to " + to_string(local)));
 }

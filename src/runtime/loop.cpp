@@ -41,6 +41,7 @@ bool Runtime::Implementation::run_once(Duration max_wait) {
     // What the last batch has brought about is told first. Meanwhile no time passes for the
     // endpoint either: what it waits for may lie in a socket.
     const bool up_to_date = !events_left_;
+    if (up_to_date) sockets_.close_retired();
     bool worked = !up_to_date || receive();
     worked |= admit_handshakes();
     worked |= run_timers(up_to_date);

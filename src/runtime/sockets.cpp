@@ -45,9 +45,34 @@ SystemResult<Address> Sockets::open(const io::UdpSettings& settings, bool for_cl
     if (!datapath) return std::unexpected(datapath.error());
     const Address local = (*datapath)->local_address();
     if (epoll_ >= 0) watch((*datapath)->native_handle(), false, EPOLL_CTL_ADD);
-    sockets_.push_back({std::move(*datapath), for_clients || is_wildcard(local)});
+    sockets_.push_back(
+        {.datapath = std::move(*datapath), .for_clients = for_clients || is_wildcard(local)});
     watching_writable_.push_back(false);
     return local;
+}
+
+void Sockets::on_moving(ConnectionHandle mover, std::uint16_t port,
+                        const std::function<bool(ConnectionHandle)>& known) {
+    Socket* newest = nullptr;
+    for (Socket& socket : sockets_) {
+        if (!socket.mover) continue;
+        if (!known(*socket.mover)) socket.retired = true;
+        if (socket.mover != mover || socket.datapath->local_address().port == port) continue;
+        if (newest != nullptr) newest->retired = true;
+        newest = &socket;
+    }
+    sockets_.back().mover = mover;
+    sockets_.back().for_clients = false;
+}
+
+void Sockets::close_retired() {
+    if (std::ranges::none_of(sockets_, &Socket::retired)) return;
+    for (std::size_t i = sockets_.size(); i-- > 0;) {
+        if (!sockets_[i].retired) continue;
+        sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+        watching_writable_.erase(watching_writable_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    lender_ = 0;
 }
 
 void Sockets::close_last() {

@@ -1,11 +1,14 @@
 // The UDP sockets of one runtime: which of them a datagram leaves by, and sleeping on all of them.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "io/udp/udp_datapath.h"
 #include "io/wakeup.h"
+#include "stoq/endpoint.h"
 #include "stoq/error.h"
 #include "stoq/types.h"
 
@@ -20,6 +23,9 @@ public:
         std::unique_ptr<io::UdpDatapath> datapath;
         // Connections to anywhere may leave by it: it was bound for that, or to no address.
         bool for_clients = false;
+        // The connection that moved to it, if it was opened for that.
+        std::optional<ConnectionHandle> mover{};
+        bool retired = false;  // nobody uses it any more: close_retired()
     };
 
     explicit Sockets(io::Waker waker) : waker_(std::move(waker)) {}
@@ -28,6 +34,13 @@ public:
     Sockets& operator=(const Sockets&) = delete;
 
     SystemResult<Address> open(const io::UdpSettings& settings, bool for_clients);
+    // The socket that was opened last is that of a connection which moves to it. Of those that it
+    // moved to before, the one in use (of `port`) and the newest stay, for what is still under way;
+    // and none stays of connections that are not `known` any more.
+    void on_moving(ConnectionHandle mover, std::uint16_t port,
+                   const std::function<bool(ConnectionHandle)>& known);
+    // Call when nothing that was received is borrowed.
+    void close_retired();
     void close_last();
     // There is a socket by which a new connection can reach `remote`.
     bool reaches(const Address& remote) const { return client_socket(remote) != nullptr; }

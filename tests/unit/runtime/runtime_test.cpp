@@ -108,6 +108,26 @@ TEST(Runtime, AConnectionMovesToAnotherSocketOfTheClient) {
     }
 }
 
+// Each time there is a socket more, and the old ones go.
+TEST(Runtime, MovesAsOftenAsItLikes) {
+    EchoServer server;
+    EchoClient client(50'000);
+    client.hold_back();
+    client.connect(server.local);
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.established; }));
+    constexpr std::size_t kMoves = 50;
+    for (std::size_t i = 1; i <= kMoves; ++i) {
+        client.release(1'000);
+        ASSERT_TRUE(turn_both(*server.runtime, *client.runtime,
+                              [&] { return client.received.size() == i * 1'000; }));
+        const auto moved = client.runtime->migrate(client.connection, parse_address("127.0.0.1:0"),
+                                                   MigrationMode::kWhenValidated);
+        ASSERT_TRUE(moved.has_value()) << "move " << i << ": " << moved.error().message();
+    }
+    ASSERT_TRUE(turn_both(*server.runtime, *client.runtime, [&] { return client.finished; }));
+    EXPECT_EQ(client.received, client.sent);
+}
+
 // More than a turn tells: what is left lies in buffers that must not be received into meanwhile.
 TEST(Runtime, EventsOfABatchMayTakeSeveralTurns) {
     constexpr std::size_t kDatagrams = 500;
