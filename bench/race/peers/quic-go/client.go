@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -310,9 +311,11 @@ func (c *client) keepOpen() report {
 	for range c.options.connections {
 		connection, err := c.dial()
 		if err != nil {
+			fmt.Fprintln(os.Stderr, "connection", len(connections), "does not open:", err)
 			return report{failed: true}
 		}
 		if _, ok := c.ask(connection, question, buffer); !ok {
+			fmt.Fprintln(os.Stderr, "connection", len(connections), "is not answered")
 			return report{failed: true}
 		}
 		connections = append(connections, connection)

@@ -55,7 +55,8 @@ func quicConfig(o options) *quic.Config {
 		InitialConnectionReceiveWindow: uint64(o.window),
 		MaxConnectionReceiveWindow:     uint64(o.window),
 		MaxIncomingStreams:             1000,
-		MaxIdleTimeout:                 time.Minute,
+		HandshakeIdleTimeout:           20 * time.Second,
+		MaxIdleTimeout:                 10 * time.Minute, // it takes minutes to open ten thousand
 		EnableDatagrams:                true,
 	}
 }
