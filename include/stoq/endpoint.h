@@ -311,7 +311,7 @@ public:
     // @error kNotReady, kNotSupported
     ApiResult<std::size_t> max_datagram_payload(ConnectionHandle connection) const;
 
-    // Sends typed events of everything that happens to `sink` (src/observe); nullptr stops it.
+    // Sends typed events of what happens (src/observe/events.h) to `sink`; nullptr stops it.
     void set_event_sink(observe::EventSink* sink);
 
 private:

@@ -81,7 +81,6 @@ enum class Reason : std::uint8_t {
     kTooManyConnectionIds,
     kRetireUnknownConnectionId,
     kRetireInUseConnectionId,
-    kUnexpectedPathResponse,
     kEmptyToken,
     kUnexpectedForRole,
     kKeyUpdateTooEarly,
@@ -95,13 +94,10 @@ enum class Reason : std::uint8_t {
     kPeerRequiresMore,     // the peer's policy asks for security that was not offered here
     kClientHelloCutShort,  // the server heard only the first of its datagrams
     kVersionMismatch,
-    kMigrationDisabled,
-    kNoConnectionIdLeft,
     kTooManyPendingFrames,
     kNotNegotiated,
     kDatagramTooLarge,
     kBadAckDelay,
-    kApplicationClosed,
     kInternal,
     kCount,
 };
@@ -128,7 +124,7 @@ enum class ApiError : std::uint8_t {
     kWrongDirection,      // reading from a send-only stream or writing to a receive-only one
     kStreamFinished,      // writing after finish() or reset()
     kStreamReset,         // the peer reset the stream, or asked us to stop sending
-    kStreamLimit,         // the peer's stream limit is used up; wait for kStreamsAvailable
+    kStreamLimit,         // the peer's stream limit is used up; wait for StreamsAvailable
     kClosed,              // the connection is closing or closed
     kInvalidArgument,     // a value outside its documented range
     kTooManyConnections,  // a limit of the endpoint is reached

@@ -21,16 +21,13 @@ enum class DropReason : std::uint8_t {
     kKeysUnavailable,        // not derived yet, or already discarded
     kDecryptionFailed,       // AEAD authentication failed
     kDuplicatePacket,        // this packet number was received before
-    kReservedBitsUnprotected,
     kUnexpectedVersionNegotiation,
     kUnexpectedRetry,
     kBadIntegrityTag,  // Retry
     kBadToken,
     kWrongConnectionId,  // coalesced packet for another connection, or a changed source id
-    kConnectionClosed,   // closing or draining
     kTooManyHalfOpen,
     kTooManyConnections,
-    kBufferedPacketLimit,
     kPeerNotAllowed,        // address filter or migration that is not permitted
     kUnexpectedPacketType,  // e.g. a client received 0-RTT
     kCount,

@@ -42,7 +42,6 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "more connection IDs than the limit",
     "retired a connection ID that was never issued",
     "retired the connection ID that the packet itself used",
-    "a PATH_RESPONSE without a challenge",
     "an empty token",
     "this frame must not come from this side",
     "a key update before the previous one was confirmed",
@@ -57,13 +56,10 @@ constexpr auto kReasonTexts = std::to_array<std::string_view>({
     "the server heard only a part of the ClientHello: something on the path may drop the second of "
     "the two datagrams that post-quantum key exchange needs",
     "the version does not match what was negotiated",
-    "migration is disabled",
-    "no connection ID left for a new path",
     "too many frames are waiting for an answer",
     "an extension that was not negotiated",
     "a datagram longer than offered",
     "a delay of acknowledgements that is not allowed",
-    "closed by the application",
     "internal error",
 });
 static_assert(kReasonTexts.size() == static_cast<std::size_t>(Reason::kCount));
@@ -79,16 +75,13 @@ constexpr auto kDropTexts = std::to_array<std::string_view>({
     "keys_unavailable",
     "decryption_failed",
     "duplicate_packet",
-    "reserved_bits",
     "unexpected_version_negotiation",
     "unexpected_retry",
     "bad_integrity_tag",
     "bad_token",
     "wrong_connection_id",
-    "connection_closed",
     "too_many_half_open",
     "too_many_connections",
-    "buffered_packet_limit",
     "peer_not_allowed",
     "unexpected_packet_type",
 });

@@ -148,10 +148,6 @@ public:
     std::optional<std::vector<std::uint8_t>> take_ticket();
     // Of the path in use, for a later connection; nothing when there is nothing worth it.
     std::optional<PathMemory> path_memory() const;
-    // The peer's transport parameters, once known.
-    const std::optional<wire::TransportParameters>& peer_parameters() const {
-        return peer_parameters_;
-    }
 
 private:
     // One datagram while it is being processed.

@@ -45,8 +45,6 @@ public:
         return at->second;
     }
 
-    std::size_t id_count() const { return by_id_.size(); }
-
 private:
     struct IdHash {
         SeededHash hash;

@@ -117,10 +117,8 @@ std::string_view trigger_of(DropReason reason) {
         case DropReason::kDuplicatePacket: return "duplicate";
         case DropReason::kTooManyHalfOpen:
         case DropReason::kTooManyConnections:
-        case DropReason::kBufferedPacketLimit:
         case DropReason::kPeerNotAllowed: return "rejected";
-        case DropReason::kNone:
-        case DropReason::kConnectionClosed: return "general";
+        case DropReason::kNone: return "general";
         default: return "invalid";
     }
 }

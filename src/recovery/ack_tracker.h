@@ -67,8 +67,6 @@ public:
     std::optional<PacketNumber> largest_received() const;
 
     std::span<const Interval> ranges() const { return received_.intervals(); }
-    // Packets received per codepoint, indexed by stoq::Ecn.
-    const std::array<std::uint64_t, 4>& ecn_counts() const { return ecn_counts_; }
 
 private:
     void trim(std::size_t most);
