@@ -1,8 +1,8 @@
 // What an observer is told of a transfer: enough to see why it went as it did.
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "sim/scenario.h"
 #include "support/counting_sink.h"

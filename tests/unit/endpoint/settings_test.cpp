@@ -21,7 +21,8 @@ struct Case {
 const Case kCases[] = {
     {"AsTheyAre", [](Settings&) {}, true},
     {"StreamWindow", [](Settings& s) { s.initial_stream_window = kBeyondVarint; }},
-    {"GreatestStreamWindow", [](Settings& s) { s.initial_stream_window = kBeyondVarint - 1; }, true},
+    {"GreatestStreamWindow", [](Settings& s) { s.initial_stream_window = kBeyondVarint - 1; },
+     true},
     {"StreamWindowToGrowTo", [](Settings& s) { s.max_stream_window = kBeyondVarint; }},
     {"ConnectionWindow", [](Settings& s) { s.initial_connection_window = kBeyondVarint; }},
     {"ConnectionWindowToGrowTo", [](Settings& s) { s.max_connection_window = kBeyondVarint; }},
@@ -42,8 +43,7 @@ const Case kCases[] = {
     {"CongestionWindow", [](Settings& s) { s.initial_congestion_window = 0; }},
     {"DatagramSize", [](Settings& s) { s.initial_datagram_size = 1199; }},
     {"ConnectionIds", [](Settings& s) { s.active_connection_id_limit = 1; }},
-    {"Versions",
-     [](Settings& s) { s.versions = {QuicVersion::kNone, QuicVersion::kNone}; }},
+    {"Versions", [](Settings& s) { s.versions = {QuicVersion::kNone, QuicVersion::kNone}; }},
 };
 
 class SettingsRange : public testing::TestWithParam<Case> {};
@@ -55,12 +55,12 @@ TEST_P(SettingsRange, DecidesWhatListenAndConnectAnswer) {
     Settings settings;
     GetParam().change(settings);
     const auto listening = endpoint.listen({test::server_credentials(), settings});
-    const auto connected = endpoint.connect(
-        {.remote = parse_address("127.0.0.1:4433"),
-         .server_name = "localhost",
-         .credentials = std::make_shared<Credentials>(test::client_credentials()),
-         .settings = settings},
-        Instant{});
+    const auto connected =
+        endpoint.connect({.remote = parse_address("127.0.0.1:4433"),
+                          .server_name = "localhost",
+                          .credentials = std::make_shared<Credentials>(test::client_credentials()),
+                          .settings = settings},
+                         Instant{});
     EXPECT_EQ(listening.has_value(), GetParam().valid);
     EXPECT_EQ(connected.has_value(), GetParam().valid);
     if (GetParam().valid) return;
