@@ -21,15 +21,25 @@ void send_from(Sandbox& sandbox, const Address& from, std::size_t length,
     sandbox.receive(sandbox.seal(frames, sandbox.next_number()), from);
 }
 
+void ping_from(Sandbox& sandbox, const Address& from, std::size_t length) {
+    send_from(sandbox, from, length,
+              [](ByteWriter& writer) { ASSERT_TRUE(wire::encode(writer, wire::PingFrame{})); });
+}
+
+// A server that has said all that it has to say of itself.
+struct HostilePaths : testing::Test {
+    void SetUp() override {
+        ASSERT_TRUE(sandbox.ready());
+        sandbox.wait(1s);
+        (void)sandbox.sent_payloads();
+    }
+    Sandbox sandbox{Role::kServer};
+};
+
 // The client proves its second address in a packet that claims to come from somebody else's.
 //= test 9000-8-1
-TEST(HostilePaths, NoTokenIsMadeForAnAddressThatIsNotProved) {
-    Sandbox sandbox(Role::kServer);
-    ASSERT_TRUE(sandbox.ready());
-    sandbox.wait(1s);
-    (void)sandbox.sent_payloads();
-    send_from(sandbox, kSecond, 1200,
-              [](ByteWriter& writer) { ASSERT_TRUE(wire::encode(writer, wire::PingFrame{})); });
+TEST_F(HostilePaths, NoTokenIsMadeForAnAddressThatIsNotProved) {
+    ping_from(sandbox, kSecond, 1200);
     const auto challenges = sandbox.frames_sent<wire::PathChallengeFrame>();
     ASSERT_FALSE(challenges.empty());
     send_from(sandbox, kVictim, 1200, [&](ByteWriter& writer) {
@@ -40,8 +50,7 @@ TEST(HostilePaths, NoTokenIsMadeForAnAddressThatIsNotProved) {
     });
     EXPECT_TRUE(sandbox.frames_sent<wire::NewTokenFrame>().empty());
     // Back where it can listen.
-    send_from(sandbox, kSecond, 1200,
-              [](ByteWriter& writer) { ASSERT_TRUE(wire::encode(writer, wire::PingFrame{})); });
+    ping_from(sandbox, kSecond, 1200);
     sandbox.wait(5s);
     const auto tokens = sandbox.frames_sent<wire::NewTokenFrame>();
     ASSERT_LE(tokens.size(), 1u);
@@ -49,9 +58,7 @@ TEST(HostilePaths, NoTokenIsMadeForAnAddressThatIsNotProved) {
 
 // Every challenge asks for 1200 bytes, and nothing of it is ever acknowledged.
 //= test 9002-7-3
-TEST(HostilePaths, ChallengesWithoutAcknowledgementsAreNotAnsweredForEver) {
-    Sandbox sandbox(Role::kServer);
-    ASSERT_TRUE(sandbox.ready());
+TEST_F(HostilePaths, ChallengesWithoutAcknowledgementsAreNotAnsweredForEver) {
     std::size_t responses = 0;
     for (std::uint64_t i = 0; i < 2'000; ++i) {
         sandbox.send_frames([&](ByteWriter& writer) {
@@ -67,13 +74,8 @@ TEST(HostilePaths, ChallengesWithoutAcknowledgementsAreNotAnsweredForEver) {
 // Three times what came is less than a full datagram: an acknowledgement fits all the same, and the
 // server does not look again and again whether it can send more.
 //= test 9000-13.2.1-1
-TEST(HostilePaths, AShortPacketFromANewAddressIsAcknowledgedInWhatItsAddressIsOwed) {
-    Sandbox sandbox(Role::kServer);
-    ASSERT_TRUE(sandbox.ready());
-    sandbox.wait(1s);
-    (void)sandbox.sent_payloads();
-    send_from(sandbox, kSecond, 30,
-              [](ByteWriter& writer) { ASSERT_TRUE(wire::encode(writer, wire::PingFrame{})); });
+TEST_F(HostilePaths, AShortPacketFromANewAddressIsAcknowledgedInWhatItsAddressIsOwed) {
+    ping_from(sandbox, kSecond, 30);
     std::size_t acks = sandbox.frames_sent<wire::AckFrame>().size();
     sandbox.wait(30ms);
     acks += sandbox.frames_sent<wire::AckFrame>().size();
