@@ -1,8 +1,4 @@
 // What TLS brings: keys, the peer's transport parameters, the end of the handshake.
-#include <array>
-#include <span>
-#include <utility>
-
 #include "base/try.h"
 #include "connection/connection.h"
 #include "connection/early_data.h"
@@ -184,18 +180,15 @@ TransportResult<void> Connection::on_handshake_complete(Instant now) {
 }
 
 void Connection::emit_negotiated(Instant now) const {
+    if (!observer_.enabled()) return;
     const tls::HandshakeInfo& info = handshake_.info();
-    std::array<std::uint32_t, std::tuple_size_v<VersionList>> versions{};
-    std::size_t count = 0;
-    for (const QuicVersion version : config_.settings.versions) {
-        if (version != QuicVersion::kNone) versions[count++] = std::to_underlying(version);
-    }
-    const std::span own = std::span(versions).first(count);
-    const bool client = config_.role == Role::kClient;
-    observer_.emit(now, observe::VersionInformation{
-                            .server_versions = client ? std::span<const std::uint32_t>() : own,
-                            .client_versions = client ? own : std::span<const std::uint32_t>(),
-                            .chosen_version = status_.versions.current});
+    const wire::VersionInformation own =
+        version_information(config_.settings.versions, status_.versions.current);
+    observe::VersionInformation versions;
+    versions.chosen_version = own.chosen;
+    (config_.role == Role::kClient ? versions.client_versions : versions.server_versions) =
+        own.available();
+    observer_.emit(now, versions);
     observer_.emit(now, observe::AlpnInformation{.chosen = info.alpn});
     observer_.emit(now, observe::SecurityNegotiated{
                             .group = info.group,

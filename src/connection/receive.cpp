@@ -100,12 +100,10 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
     arrival.version = packet.version;
     arrival.destination = packet.destination;
     if (!keyring_.has_receive_keys(arrival.level)) {
+        const std::size_t credit = arrival.path ? 0 : packet.bytes.size();
         if (!may_open_later(arrival.level) || !close_.is_open() ||
-            !held_.packets.store({.bytes = {packet.bytes.begin(), packet.bytes.end()},
-                                  .addresses = arrival.addresses,
-                                  .ecn = arrival.ecn,
-                                  .level = arrival.level,
-                                  .credit = arrival.path ? 0 : packet.bytes.size()})) {
+            !held_.packets.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level,
+                                 credit)) {
             return drop(DropReason::kKeysUnavailable, packet.bytes.size(), arrival.now);
         }
         return observer_.emit(
@@ -295,7 +293,10 @@ void Connection::replay_stored(Instant now) {
     if (held_.packets.empty()) return;
     for (StoredPacket& stored : held_.packets.take()) {
         if (!keyring_.has_receive_keys(stored.level)) {
-            if (may_open_later(stored.level)) held_.packets.store(std::move(stored));
+            if (may_open_later(stored.level)) {
+                held_.packets.store(stored.bytes, stored.addresses, stored.ecn, stored.level,
+                                    stored.credit);
+            }
             continue;
         }
         ReceivedDatagram datagram{.data = stored.bytes,

@@ -31,11 +31,11 @@ public:
     bool empty() const { return packets_.empty(); }
 
     // False when there is no room: the packet is lost, as it would have been anyway.
-    bool store(StoredPacket packet) {
-        const std::size_t length = packet.bytes.size();
-        if (packets_.size() >= kMaxPackets || bytes_ + length > kMaxBytes) return false;
-        bytes_ += length;
-        packets_.push_back(std::move(packet));
+    bool store(ByteView packet, const path::AddressPair& addresses, Ecn ecn, EncryptionLevel level,
+               std::size_t credit) {
+        if (packets_.size() >= kMaxPackets || bytes_ + packet.size() > kMaxBytes) return false;
+        bytes_ += packet.size();
+        packets_.push_back({{packet.begin(), packet.end()}, addresses, ecn, level, credit});
         return true;
     }
 

@@ -7,19 +7,20 @@
 
 namespace stoq::io {
 
+inline Duration read_clock(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+}
+
 // Monotonic time; it does not jump when the wall clock is set. The origin is unspecified.
 inline Instant now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return Instant(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
+    return Instant(read_clock(CLOCK_MONOTONIC));
 }
 
 // What Instant{} is in Unix time, by the wall clock as it is set now.
 inline Duration unix_origin() {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    const Duration unix_time = std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
-    return unix_time - now().time_since_epoch();
+    return read_clock(CLOCK_REALTIME) - now().time_since_epoch();
 }
 
 }  // namespace stoq::io

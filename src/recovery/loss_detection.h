@@ -232,8 +232,8 @@ private:
     DeliveryRate delivery_;
     std::array<Space, kPacketNumberSpaceCount> spaces_;
     FrameList acked_;
-    FrameList lost_;  // the frames of these
-    std::vector<LostPacket> lost_packets_;
+    FrameList lost_;
+    std::vector<LostPacket> lost_packets_;  // that lost_ has the frames of, when they are listed
     std::uint64_t bytes_in_flight_ = 0;
     Duration peer_max_ack_delay_ = std::chrono::milliseconds(25);
     Instant timer_restarted_at_ = kNever;  // the anti-deadlock probe counts from here
