@@ -51,6 +51,9 @@ struct WorkerGroupReport {
     // Datagrams that went from worker to worker, and those that found a full inbox and are lost.
     std::uint64_t handed_over = 0;
     std::uint64_t hand_over_drops = 0;
+    // Times that a process which came to take the port had to wait, because there was no file
+    // descriptor for it. Tried again every 50 ms.
+    std::uint64_t takeover_delays = 0;
 };
 
 // Outlives no runtime that belongs to it: they share it. Its functions may be called from any

@@ -121,8 +121,11 @@ void SuccessorWatch::run() {
         if (successor) {
             // One that gives up, or is not understood, changes nothing.
             if (serve(*successor).value_or(false)) return;
-        } else if (successor.error() == std::errc::operation_canceled || !pause()) {
+        } else if (successor.error() == std::errc::operation_canceled) {
             return;
+        } else {
+            handlers_.delayed();
+            if (!pause()) return;
         }
     }
 }

@@ -61,10 +61,12 @@ private:
 // The old process' side: a thread that waits for a successor.
 class SuccessorWatch {
 public:
-    // Called in the thread: what there is to give, and once, that it was taken.
+    // Called in the thread: what there is to give; once, that it was taken; and each time that a
+    // successor has to wait, because this process has no descriptor left for it.
     struct Handlers {
         std::function<void(const std::function<void(const Offer&)>& use)> with_offer;
         std::function<void(bool may_finish)> taken;
+        std::function<void()> delayed;
     };
 
     static SystemResult<std::unique_ptr<SuccessorWatch>> start(const std::string& path,

@@ -167,7 +167,8 @@ RuntimeResult<void> WorkerGroup::Implementation::take_over() {
              [this](bool may_finish) {
                  const std::lock_guard taken_lock(taken_mutex_);
                  if (taken_) taken_(may_finish);
-             }});
+             },
+         .delayed = [this] { takeover_delays_.fetch_add(1, std::memory_order_relaxed); }});
     if (!watch) return failure(watch.error(), "cannot listen at " + settings_.takeover_path);
     watch_ = std::move(*watch);
     return {};
@@ -216,6 +217,7 @@ WorkerGroupReport WorkerGroup::Implementation::report() const {
     report.hint = hint_;
     report.handed_over = handed_over_.load(std::memory_order_relaxed);
     report.hand_over_drops = drops_.load(std::memory_order_relaxed);
+    report.takeover_delays = takeover_delays_.load(std::memory_order_relaxed);
     return report;
 }
 

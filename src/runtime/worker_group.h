@@ -48,6 +48,7 @@ private:
     std::deque<runtime::WorkerInbox> inboxes_;
     std::atomic<std::uint64_t> handed_over_ = 0;
     std::atomic<std::uint64_t> drops_ = 0;
+    std::atomic<std::uint64_t> takeover_delays_ = 0;
     std::mutex taken_mutex_;
     std::function<void(bool)> taken_;
     mutable std::mutex mutex_;  // of what follows

@@ -37,8 +37,9 @@ public:
     explicit EchoServer(const std::string& address = "127.0.0.1:0", RuntimeSettings settings = {})
         : runtime(make_runtime(settings)) {
         runtime->set_event_handler([this](const Event& event) { on_event(event); });
-        const auto bound =
-            runtime->listen({.address = address, .credentials = server_credentials()});
+        Credentials credentials = server_credentials();
+        credentials.early_data = true;
+        const auto bound = runtime->listen({.address = address, .credentials = credentials});
         EXPECT_TRUE(bound.has_value()) << bound.error().message();
         if (bound) local = *bound;
     }
@@ -81,11 +82,15 @@ public:
         runtime->set_event_handler([this](const Event& event) { on_event(event); });
     }
 
-    void connect(const Address& remote) {
+    // `used_ticket`: of an earlier connection; the server is asked to take early data.
+    void connect(const Address& remote, const std::vector<std::uint8_t>& used_ticket = {}) {
+        Credentials credentials = client_credentials();
+        credentials.early_data = true;
         const auto made =
             runtime->connect({.remote = remote,
                               .server_name = "localhost",
-                              .credentials = std::make_shared<Credentials>(client_credentials())});
+                              .credentials = std::make_shared<Credentials>(credentials),
+                              .ticket = used_ticket});
         ASSERT_TRUE(made.has_value()) << made.error().message();
         connection = *made;
     }
@@ -103,6 +108,7 @@ public:
     StreamId stream;
     std::vector<std::uint8_t> sent;
     std::vector<std::uint8_t> received;
+    std::vector<std::uint8_t> ticket;  // the last that came
     bool established = false;
     bool finished = false;
     std::optional<CloseInfo> closed;
@@ -119,6 +125,7 @@ private:
         }
         if (std::holds_alternative<StreamWritable>(event)) write();
         if (std::holds_alternative<StreamReadable>(event)) read();
+        if (const auto* got = std::get_if<TicketReceived>(&event)) ticket = got->ticket;
         if (const auto* end = std::get_if<ConnectionClosed>(&event)) closed = end->info;
     }
 

@@ -233,6 +233,21 @@ TEST(AckTracker, RangesBeyondTheLimitAreForgottenAndStayDuplicates) {
     EXPECT_EQ(receiver.tracker.largest_received(), PacketNumber(398));
 }
 
+// Once told, the many are not kept: the next ACK has the usual number of them.
+//= test 9000-13.2.3-4
+TEST(AckTracker, ReportedRangesBeyondTheUsualNumberAreForgotten) {
+    Receiver receiver;
+    for (std::uint64_t i = 0; i < 100; ++i) receiver.receive(2 * i);
+    EXPECT_EQ(ranges_of(*receiver.write()).size(), 100u);
+    EXPECT_EQ(receiver.tracker.ranges().size(), AckTracker::kUsualRanges);
+    const std::uint64_t lowest_kept = 2 * (100 - AckTracker::kUsualRanges);
+    EXPECT_EQ(receiver.tracker.ranges().front().begin, lowest_kept);
+    EXPECT_TRUE(receiver.duplicate(lowest_kept - 3));
+    EXPECT_FALSE(receiver.duplicate(lowest_kept - 1));
+    receiver.receive(199);
+    EXPECT_EQ(ranges_of(*receiver.write()).back(), (std::pair{lowest_kept, lowest_kept}));
+}
+
 //= test 9000-13.2.3-2
 TEST(AckTracker, WhatThePeerKnowsIsNotRepeated) {
     Receiver receiver;

@@ -1,4 +1,9 @@
 // Two workers on one port, and a client whose address changes again and again on the way to them.
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "io/udp/port_selector.h"
@@ -175,6 +180,32 @@ TEST_F(WorkerGroupTest, EachWorkerIsOneRuntime) {
     EXPECT_FALSE(WorkerGroup::create({.count = WorkerGroup::kMaxWorkers + 1}));
 }
 
+// What a server with one worker says of early data of a client that has its ticket.
+EarlyDataState early_data_of(std::size_t groups_register, std::size_t own_register) {
+    auto group = WorkerGroup::create(
+        {.count = 1, .early_data_register = groups_register, .kernel_selection = false});
+    EXPECT_TRUE(group);
+    if (!group) return EarlyDataState::kNone;
+    RuntimeSettings settings = worker_of(*group, 0);
+    settings.endpoint.early_data_register = own_register;
+    EchoServer server("127.0.0.1:0", settings);
+    EchoClient first(100);
+    first.connect(server.local);
+    EXPECT_TRUE(test::turn_both(*first.runtime, *server.runtime,
+                                [&] { return first.finished && !first.ticket.empty(); }));
+    EchoClient again(100);
+    again.connect(server.local, first.ticket);
+    EXPECT_TRUE(test::turn_both(*again.runtime, *server.runtime, [&] { return again.finished; }));
+    EXPECT_EQ(again.received, again.sent);
+    return again.runtime->endpoint().info(again.connection)->early_data;
+}
+
+TEST(WorkerGroup, TakesEarlyDataOnlyWhereItIsRemembered) {
+    EXPECT_EQ(early_data_of(2, 2), EarlyDataState::kAccepted);
+    EXPECT_EQ(early_data_of(0, 2), EarlyDataState::kRejected);
+    EXPECT_EQ(early_data_of(2, 0), EarlyDataState::kRejected);
+}
+
 // A process with one worker, as another would be. Its threads are ours, the rest is as it will be.
 struct Process {
     explicit Process(const std::string& path, const std::string& address,
@@ -302,6 +333,48 @@ TEST(Takeover, WithoutTheKernelOldConnectionsAreResetAtTheirNextPacket) {
     EXPECT_EQ(client.closed->kind, CloseKind::kStatelessReset);
     // One packet of the client, one answer: it learned within a round trip.
     EXPECT_EQ(new_process.server->runtime->endpoint().statistics().stateless_resets_sent, 1u);
+}
+
+// While it lives, this process opens no further descriptor.
+class NoMoreDescriptors {
+public:
+    NoMoreDescriptors() {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+        // The lowest that is free: all below it are open.
+        const int lowest = ::dup(STDERR_FILENO);
+        ::close(lowest);
+        const rlimit none{static_cast<rlim_t>(lowest), before_.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    }
+    ~NoMoreDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+    NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+TEST(Takeover, LackOfADescriptorForASuccessorOnlyDelaysIt) {
+    const std::string path = takeover_path();
+    const std::string address = free_address();
+    Process old_process(path, address, false);
+    {
+        const int early = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        ASSERT_GE(early, 0);
+        sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+        ASSERT_LT(path.size(), sizeof name.sun_path);
+        std::ranges::copy(path, name.sun_path);
+        const NoMoreDescriptors none;
+        ASSERT_EQ(::connect(early, reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+        EXPECT_TRUE(turn_all({old_process.server->runtime.get()},
+                             [&] { return old_process.group->report().takeover_delays > 0; }));
+        ::close(early);
+    }
+    EXPECT_EQ(old_process.taken, Process::kNo);
+    const Process new_process(path, address, false);
+    old_process.taken.wait(Process::kNo);
+    EXPECT_EQ(old_process.taken, Process::kMustEnd);
+    EXPECT_EQ(new_process.group->report().takeover_delays, 0u);
 }
 
 TEST(Takeover, WantsTheSameKeyAndAName) {
