@@ -57,7 +57,7 @@ head --bytes=500 /dev/zero > "$work/longer.part"
 expect 10 'fewer' get "stoq://$address/sub/file.300" --pin "$pin" -o "$work/longer"
 
 # A client that is stopped in the middle leaves a part, and the next try completes it. The part on
-# the server stays likewise; the connection is closed in order, so that its lock is gone at once.
+# the server stays likewise; the connection is closed in order, so that its lock is gone soon.
 bytes 400000000 > "$work/root/large"
 "$stoq" get "stoq://$address/large" --pin "$pin" -o "$work/large" > /dev/null 2>&1 &
 client=$!
@@ -81,6 +81,11 @@ kill -INT "$client"
 wait "$client" && fail "an interrupted put ends with 0"
 expect 0 '^RESULT bytes=[1-9]' put "$work/large" "stoq://$address/sent" --pin "$pin"
 same "$work/large" "$work/root/sent"
+# A part whose writer is about to end is waited for.
+flock "$work/root/.late.part" sleep 0.3 &
+until [[ -e $work/root/.late.part ]] && ! flock --nonblock "$work/root/.late.part" true; do :; done
+expect 0 '^RESULT bytes=[1-9]' put "$work/in.300" "stoq://$address/late" --pin "$pin"
+same "$work/in.300" "$work/root/late"
 # A part that somebody else is writing is left alone.
 exec 9> "$work/root/.held.part"
 flock --nonblock 9 || fail "the part cannot be locked"

@@ -15,6 +15,10 @@ namespace {
 constexpr std::uint64_t kFileFailed = 1;
 constexpr std::uint64_t kNothingMoreWanted = 2;
 
+// What a client sent before it was interrupted is still being written when it comes back.
+constexpr Duration kPatienceWithPart = std::chrono::seconds(1);
+constexpr Duration kPauseForPart = std::chrono::milliseconds(20);
+
 }  // namespace
 
 // Whatever the workers have to tell is looked at in the loop, if the request is still there.
@@ -58,6 +62,8 @@ std::size_t FileRequest::take(ByteView bytes) {
         } else if (stage_ == Stage::kRequest || stage_ == Stage::kTrailer) {
             taken += line_.append(rest);
             if (line_.complete() || line_.too_long()) on_line();
+        } else if (stage_ == Stage::kWaiting) {
+            break;
         } else {
             return bytes.size();  // nobody wants it
         }
@@ -128,12 +134,30 @@ void FileRequest::begin_put(const Request& request) {
         answer({Status::kDenied, 0, "this server lets nobody replace files"});
         return;
     }
-    part_ = context_.root.open_part(request.path, request.overwrite);
+    stage_ = Stage::kWaiting;
+    open_part(kPatienceWithPart);
+}
+
+void FileRequest::open_part(Duration patience) {
+    part_ = context_.root.open_part(request_.path, request_.overwrite);
+    if (part_.error == EWOULDBLOCK && patience > Duration::zero()) {
+        context_.runtime.after(kPauseForPart, [weak = weak_from_this(), patience] {
+            const auto self = weak.lock();
+            if (self == nullptr || self->stage_ != Stage::kWaiting) return;
+            self->open_part(patience - kPauseForPart);
+            self->on_readable();
+        });
+        return;
+    }
     if (part_.error != 0) {
         answer_file_error(part_.error);
         return;
     }
-    if (part_.size > request.number) {
+    receive_into_part();
+}
+
+void FileRequest::receive_into_part() {
+    if (part_.size > request_.number) {
         RootDirectory::discard(part_);
         answer({Status::kBadRange, 0,
                 "there was a longer part of another file of that name; it is removed, send again"});
@@ -142,7 +166,7 @@ void FileRequest::begin_put(const Request& request) {
     received_ = part_.size;
     sink_ = std::make_shared<FileSink>(std::move(part_.descriptor), part_.size, context_.workers,
                                        notifier());
-    stage_ = received_ == request.number ? Stage::kTrailer : Stage::kReceiving;
+    stage_ = received_ == request_.number ? Stage::kTrailer : Stage::kReceiving;
     sink_->start();
     queue(format_response({Status::kContinue, received_, {}}));
     send();

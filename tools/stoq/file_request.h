@@ -40,6 +40,7 @@ private:
     enum class Stage : std::uint8_t {
         kRequest,    // the request line is read
         kSending,    // GET: file, then trailer
+        kWaiting,    // PUT: somebody holds the part
         kReceiving,  // PUT: file
         kTrailer,    // PUT: the hash
         kVerifying,  // PUT: the workers are behind
@@ -50,6 +51,8 @@ private:
     void on_line();
     void begin_get(const Request& request);
     void begin_put(const Request& request);
+    void open_part(Duration patience);
+    void receive_into_part();
     void answer(const Response& response);
     void answer_file_error(int error);
     void queue(const std::string& text);
