@@ -48,7 +48,7 @@ public:
 
     // --- Datagrams and time ---
 
-    // All datagrams are addressed to this connection.
+    // All datagrams are addressed to this connection, and by the same connection ID.
     void receive(std::span<ReceivedDatagram> datagrams, Instant now);
     void settle();
     bool transmit(TransmitSlot& slot, Instant now);

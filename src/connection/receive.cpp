@@ -147,27 +147,29 @@ std::optional<DropReason> Connection::reason_to_drop(const wire::ProtectedPacket
 void Connection::receive_short_run(std::span<ReceivedDatagram> datagrams, Arrival& arrival) {
     std::array<protection::PacketToOpen, kMaxBatch> packets;
     const std::size_t id_length = config_.source_id.length();
+    const wire::FixedBit fixed = fixed_bit();
+    const bool has_keys = keyring_.has_receive_keys(EncryptionLevel::kOneRtt);
     std::size_t count = 0;
     for (const ReceivedDatagram& datagram : datagrams) {
-        const auto packet = wire::decode_short_header(datagram.data, id_length, fixed_bit());
+        const DropReason reason = wire::check_short_header(datagram.data, id_length, fixed);
         //= 9000-10.3-7
-        if (!packet) {
-            drop(packet.error(), datagram.data.size(), arrival.now);
+        if (reason != DropReason::kNone) {
+            drop(reason, datagram.data.size(), arrival.now);
             continue;
         }
-        if (!keyring_.has_receive_keys(EncryptionLevel::kOneRtt)) {
-            receive_protected(*packet, arrival);
+        if (!has_keys) {
+            receive_protected(*wire::decode_short_header(datagram.data, id_length, fixed), arrival);
             continue;
         }
-        arrival.destination = packet->destination;
-        packets[count].packet = packet->bytes;
-        packets[count].packet_number_offset =
-            static_cast<std::uint32_t>(packet->packet_number_offset);
-        packets[count].type = wire::PacketType::kOneRtt;
-        ++count;
+        protection::PacketToOpen& packet = packets[count++];
+        packet.packet = datagram.data;
+        packet.packet_number_offset = static_cast<std::uint32_t>(1 + id_length);
+        packet.type = wire::PacketType::kOneRtt;
     }
+    if (count == 0) return;
     arrival.level = EncryptionLevel::kOneRtt;
-    if (count > 0) open_and_process({packets.data(), count}, arrival);
+    arrival.destination.assign(packets[0].packet.subspan(1, id_length));
+    open_and_process({packets.data(), count}, arrival);
 }
 
 // The border of trust: `packets` are bytes, what process_packet() gets is known to be the peer's.

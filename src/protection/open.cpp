@@ -89,7 +89,7 @@ void expand_packet_numbers(std::span<PacketToOpen> packets, PacketNumber next_ex
     }
 }
 
-OpenedPacket::OpenedPacket(const PacketToOpen& packet)
+OpenedPacket::OpenedPacket(Permit /*permit*/, const PacketToOpen& packet)
     : payload_(packet.packet.subspan(header_size(packet))
                    .first(packet.packet.size() - header_size(packet) - crypto::kTagSize)),
       number_(packet.packet_number),
@@ -107,7 +107,8 @@ void open(PayloadKeys& keys, std::span<PacketToOpen> packets) {
         for (std::size_t i = 0; i < live.count; ++i) {
             PacketToOpen& packet = *live.packets[i];
             if (requests[i].authentic) {
-                packet.opened = OpenedPacket(packet);
+                // Where it lies: a copy would wait for the stores that it reads.
+                packet.opened.emplace(OpenedPacket::Permit(), packet);
             } else {
                 packet.drop = DropReason::kDecryptionFailed;
             }

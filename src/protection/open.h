@@ -23,6 +23,13 @@ struct PacketToOpen;
 // path has those keys. Borrows the datagram.
 class OpenedPacket {
 public:
+    // Held by open() alone.
+    class Permit {
+        friend void open(PayloadKeys& keys, std::span<PacketToOpen> packets);
+        Permit() = default;
+    };
+    OpenedPacket(Permit permit, const PacketToOpen& packet);
+
     wire::PacketType type() const { return type_; }
     PacketNumber number() const { return number_; }
     ByteView payload() const { return payload_; }
@@ -37,9 +44,6 @@ public:
     }
 
 private:
-    friend void open(PayloadKeys& keys, std::span<PacketToOpen> packets);
-    explicit OpenedPacket(const PacketToOpen& packet);
-
     ByteView payload_;
     PacketNumber number_;
     wire::PacketType type_;

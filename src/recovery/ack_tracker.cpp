@@ -81,6 +81,8 @@ bool AckTracker::is_beyond_reordering_threshold(std::uint64_t number) const {
         missing = *largest_reported_ - reordering_threshold_ + 1;
         if (number < missing) return true;
     }
+    // As it is without losses: nothing is missing.
+    if (received_.back().begin <= missing) return false;
     for (const Interval& interval : received_.intervals()) {
         if (interval.begin > missing) break;
         missing = std::max(missing, interval.end);

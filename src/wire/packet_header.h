@@ -67,18 +67,24 @@ inline Result<ProtectedPacket, DropReason> short_header_packet(PacketType type, 
 
 }  // namespace detail
 
+// Why a datagram, known not to begin with a long header, is no short header packet; kNone if it is.
+inline DropReason check_short_header(ByteView datagram, std::size_t connection_id_length,
+                                     FixedBit fixed_bit = FixedBit::kRequired) {
+    if (datagram.size() <= connection_id_length) return DropReason::kTruncated;
+    //= 9000-17.3.1-1
+    //= 9287-3-2
+    if ((datagram[0] & kFixedBit) == 0 && fixed_bit == FixedBit::kRequired) {
+        return DropReason::kFixedBitClear;
+    }
+    if (connection_id_length > kMaxConnectionIdLength) return DropReason::kBadConnectionIdLength;
+    return DropReason::kNone;
+}
+
 // A short header packet always takes the whole rest of its datagram.
 inline Result<ProtectedPacket, DropReason> decode_short_header(
     Bytes rest, std::size_t connection_id_length, FixedBit fixed_bit = FixedBit::kRequired) {
-    if (rest.size() <= connection_id_length) return std::unexpected(DropReason::kTruncated);
-    //= 9000-17.3.1-1
-    //= 9287-3-2
-    if ((rest[0] & kFixedBit) == 0 && fixed_bit == FixedBit::kRequired) {
-        return std::unexpected(DropReason::kFixedBitClear);
-    }
-    if (connection_id_length > kMaxConnectionIdLength) {
-        return std::unexpected(DropReason::kBadConnectionIdLength);
-    }
+    const DropReason reason = check_short_header(rest, connection_id_length, fixed_bit);
+    if (reason != DropReason::kNone) return std::unexpected(reason);
     return detail::short_header_packet(PacketType::kOneRtt, rest, connection_id_length);
 }
 

@@ -105,23 +105,29 @@ void UdpReceiver::deliver(std::size_t index, DatapathCounters& counters) {
     datagram.local = control.local.family == Address::Family::kNone ? bound_ : control.local;
     datagram.local.port = bound_.port;
     datagram.ecn = control.ecn;
-    std::uint8_t* at = memory_.get() + index * buffer_bytes_;
-    std::size_t left = message.msg_len;
-    counters.received_bytes += left;
-    const std::size_t step = control.segment_size == 0 ? left : control.segment_size;
+    datagram.data = {memory_.get() + index * buffer_bytes_, message.msg_len};
+    counters.received_bytes += message.msg_len;
+    const std::size_t step = control.segment_size == 0 ? message.msg_len : control.segment_size;
+    cut(datagram, step, counters);
+}
+
+// `whole` was coalesced from datagrams of `step` bytes, of which the last may be shorter.
+void UdpReceiver::cut(const ReceivedDatagram& whole, std::size_t step, DatapathCounters& counters) {
+    Bytes left = whole.data;
+    ReceivedDatagram* const first = datagrams_.data() + delivered_;
     do {
         if (delivered_ == datagrams_.size()) {
             ++counters.truncated;
             return;
         }
-        const std::size_t length = std::min(step, left);
         ReceivedDatagram& next = datagrams_[delivered_++];
-        next = datagram;
-        next.data = Bytes(at, length);
+        // The first is in memory since long; a copy of `whole` would wait for the stores that made
+        // it.
+        next = &next == first ? whole : *first;
+        next.data = left.first(std::min(step, left.size()));
         ++counters.received_datagrams;
-        at += length;
-        left -= length;
-    } while (left > 0);
+        left = left.subspan(next.data.size());
+    } while (!left.empty());
 }
 
 // The kernel tells a running total, with the first datagram that it queues after a drop.

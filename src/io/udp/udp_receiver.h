@@ -30,6 +30,7 @@ private:
     int receive_messages(DatapathCounters& counters, bool& path_error_seen);
     void arm(std::size_t index);
     void deliver(std::size_t index, DatapathCounters& counters);
+    void cut(const ReceivedDatagram& whole, std::size_t step, DatapathCounters& counters);
     void count_drops(std::uint32_t total, DatapathCounters& counters);
 
     const SystemCalls& calls_;
