@@ -43,8 +43,8 @@ void FileRequest::on_readable() {
         const std::size_t taken = take(view->bytes);
         if (!endpoint.consume(connection_, stream_, taken) || taken < length) break;
         if (!finished) continue;
-        const bool early =
-            stage_ == Stage::kRequest || stage_ == Stage::kReceiving || stage_ == Stage::kTrailer;
+        const bool early = stage_ == Stage::kRequest || stage_ == Stage::kWaiting ||
+                           stage_ == Stage::kReceiving || stage_ == Stage::kTrailer;
         if (early) answer({Status::kBadRequest, 0, "the request ended too early"});
         break;
     }
