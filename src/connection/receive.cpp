@@ -110,10 +110,7 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
             arrival.now, observe::PacketBuffered{.type = observe::packet_type_of(arrival.level),
                                                  .length = packet.bytes.size()});
     }
-    protection::PacketToOpen to_open;
-    to_open.packet = packet.bytes;
-    to_open.packet_number_offset = static_cast<std::uint32_t>(packet.packet_number_offset);
-    to_open.type = packet.type;
+    protection::PacketToOpen to_open = protection::packet_to_open(packet);
     open_and_process({&to_open, 1}, arrival);
     if (to_open.opened) on_handshake_packet_opened(packet, arrival.now);
 }
