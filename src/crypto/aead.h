@@ -1,7 +1,7 @@
 // Authenticated encryption and header-protection masks, many packets a call.
 //
-// One object holds one key and serves one direction. It may be used by one thread at a time. Keys
-// are wiped when it is destroyed.
+// One object holds one key at a time and serves one direction. It may be used by one thread at a
+// time. Keys are wiped when they are replaced and when it is destroyed.
 #pragma once
 
 #include <array>
@@ -38,6 +38,11 @@ public:
     // The tag at the end of each ciphertext is left as it came by open().
     virtual void seal(std::span<const SealRequest> requests) = 0;
     virtual void open(std::span<OpenRequest> requests) = 0;
+
+    // `key` has the size of the one before (checked). Allocates nothing.
+    virtual void replace_key(ByteView key) = 0;
+    // Until the key is replaced, neither seal() nor open() may be called.
+    virtual void wipe_key() = 0;
 };
 
 class HeaderMasker {

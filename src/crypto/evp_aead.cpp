@@ -1,6 +1,7 @@
 // Packet protection by OpenSSL: everywhere, one packet at a time. The context keeps the expanded
 // key; a packet sets only its nonce.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -13,7 +14,7 @@ namespace {
 class EvpAead final : public Aead {
 public:
     EvpAead(CipherSuite suite, Direction direction, ByteView key)
-        : context_(EVP_CIPHER_CTX_new()), direction_(direction) {
+        : context_(EVP_CIPHER_CTX_new()), direction_(direction), key_size_(key.size()) {
         const int sealing = direction == Direction::kSeal ? 1 : 0;
         STOQ_CHECK(context_ != nullptr &&
                    EVP_CipherInit_ex(context_.get(), evp_aead_cipher(suite), nullptr, key.data(),
@@ -28,6 +29,18 @@ public:
     void open(std::span<OpenRequest> requests) override {
         STOQ_CHECK(direction_ == Direction::kOpen);
         for (OpenRequest& request : requests) request.authentic = open_one(request);
+    }
+
+    void replace_key(ByteView key) override {
+        STOQ_CHECK(key.size() == key_size_ && EVP_CipherInit_ex(context_.get(), nullptr, nullptr,
+                                                                key.data(), nullptr, -1) == 1);
+    }
+
+    // Resetting the context would give its memory back. A key of zeros overwrites all that was made
+    // of the old one.
+    void wipe_key() override {
+        constexpr std::array<std::uint8_t, kLargestKey> kZeros{};
+        replace_key(ByteView(kZeros).first(key_size_));
     }
 
 private:
@@ -71,8 +84,11 @@ private:
         return finish();
     }
 
+    static constexpr std::size_t kLargestKey = 32;
+
     CipherContext context_;
     Direction direction_;
+    std::size_t key_size_;
 };
 
 // One block of AES per sample: consecutive blocks go through OpenSSL in one call.

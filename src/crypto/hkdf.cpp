@@ -28,6 +28,16 @@ const EVP_MD* digest_of(HashAlgorithm hash) {
     return digest;
 }
 
+// Kept for the thread's next hash: a key update amid a transfer allocates nothing.
+EVP_MD_CTX& context_of_thread(HashAlgorithm hash) {
+    using Context = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
+    thread_local const Context sha256(EVP_MD_CTX_new());
+    thread_local const Context sha384(EVP_MD_CTX_new());
+    const Context& context = hash == HashAlgorithm::kSha256 ? sha256 : sha384;
+    STOQ_CHECK(context != nullptr);
+    return *context;
+}
+
 constexpr std::size_t kLargestBlock = 128;
 
 constexpr std::size_t block_size(HashAlgorithm hash) {
@@ -38,12 +48,16 @@ constexpr std::size_t block_size(HashAlgorithm hash) {
 // which makes it five times slower; a handshake derives some thirty values.
 class Hmac {
 public:
-    Hmac(HashAlgorithm hash, ByteView key) : hash_(hash), context_(EVP_MD_CTX_new()) {
+    Hmac(HashAlgorithm hash, ByteView key) : hash_(hash), context_(context_of_thread(hash)) {
         // Keys are secrets, salts and digests: none is longer than a block.
-        STOQ_CHECK(context_ != nullptr && key.size() <= block_size(hash));
+        STOQ_CHECK(key.size() <= block_size(hash));
         for (std::size_t i = 0; i < key.size(); ++i) block_[i] = key[i];
     }
-    ~Hmac() { wipe(block_); }
+    // A new beginning overwrites what the context has of the last hash.
+    ~Hmac() {
+        wipe(block_);
+        STOQ_CHECK(EVP_DigestInit_ex2(&context_, digest_of(hash_), nullptr) == 1);
+    }
     Hmac(const Hmac&) = delete;
     Hmac& operator=(const Hmac&) = delete;
 
@@ -59,19 +73,19 @@ private:
         std::array<std::uint8_t, kLargestBlock> padded{};
         for (std::size_t i = 0; i < padded.size(); ++i) padded[i] = block_[i] ^ pad;
         Secret result = Secret::of_size(digest_size(hash_));
-        int good = EVP_DigestInit_ex2(context_.get(), digest_of(hash_), nullptr);
-        good &= EVP_DigestUpdate(context_.get(), padded.data(), block_size(hash_));
+        int good = EVP_DigestInit_ex2(&context_, digest_of(hash_), nullptr);
+        good &= EVP_DigestUpdate(&context_, padded.data(), block_size(hash_));
         for (const ByteView part : message) {
-            good &= EVP_DigestUpdate(context_.get(), part.data(), part.size());
+            good &= EVP_DigestUpdate(&context_, part.data(), part.size());
         }
-        good &= EVP_DigestFinal_ex(context_.get(), result.writable().data(), nullptr);
+        good &= EVP_DigestFinal_ex(&context_, result.writable().data(), nullptr);
         wipe(padded);
         STOQ_CHECK(good == 1);
         return result;
     }
 
     HashAlgorithm hash_;
-    std::unique_ptr<EVP_MD_CTX, FreeDigest> context_;
+    EVP_MD_CTX& context_;
     std::array<std::uint8_t, kLargestBlock> block_{};
 };
 

@@ -150,7 +150,19 @@ private:
 
 class IpsecMbGcm final : public IpsecMbAead {
 public:
-    IpsecMbGcm(CipherSuite suite, ByteView key) : key_size_(key_size_of(suite)) {
+    IpsecMbGcm(CipherSuite suite, ByteView key) : key_size_(key_size_of(suite)) { expand(key); }
+    ~IpsecMbGcm() override { wipe(bytes_of(key_)); }
+
+    void replace_key(ByteView key) override {
+        wipe_key();
+        expand(key);
+    }
+
+    void wipe_key() override { wipe(bytes_of(key_)); }
+
+private:
+    void expand(ByteView key) {
+        STOQ_CHECK(key.size() == static_cast<std::size_t>(key_size_));
         IMB_MGR* manager = manager_of_thread();
         if (key_size_ == IMB_KEY_128_BYTES) {
             IMB_AES128_GCM_PRE(manager, key.data(), &key_);
@@ -158,9 +170,7 @@ public:
             IMB_AES256_GCM_PRE(manager, key.data(), &key_);
         }
     }
-    ~IpsecMbGcm() override { wipe(bytes_of(key_)); }
 
-private:
     void run(IMB_MGR* manager, Batch& batch, IMB_CIPHER_DIRECTION direction) override {
         imb_quic_aes_gcm(manager, &key_, key_size_, direction, batch.to.data(), batch.from.data(),
                          batch.length.data(), batch.nonce.data(), batch.associated_data.data(),
@@ -200,6 +210,13 @@ class IpsecMbChaCha20Poly1305 final : public IpsecMbAead {
 public:
     explicit IpsecMbChaCha20Poly1305(ByteView key) { std::ranges::copy(key, key_.begin()); }
     ~IpsecMbChaCha20Poly1305() override { wipe(key_); }
+
+    void replace_key(ByteView key) override {
+        STOQ_CHECK(key.size() == key_.size());
+        std::ranges::copy(key, key_.begin());
+    }
+
+    void wipe_key() override { wipe(key_); }
 
 private:
     void run(IMB_MGR* manager, Batch& batch, IMB_CIPHER_DIRECTION direction) override {

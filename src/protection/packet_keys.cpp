@@ -1,6 +1,7 @@
 #include "protection/packet_keys.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/hkdf.h"
 
@@ -8,13 +9,22 @@ namespace stoq::protection {
 
 PayloadKeys make_payload_keys(const KeyParameters& parameters, crypto::Direction direction,
                               const crypto::Secret& secret) {
+    return remake_payload_keys(nullptr, parameters, direction, secret);
+}
+
+PayloadKeys remake_payload_keys(std::unique_ptr<crypto::Aead> old, const KeyParameters& parameters,
+                                crypto::Direction direction, const crypto::Secret& secret) {
     const auto suite = crypto::properties_of(parameters.suite);
     const auto key =
         crypto::hkdf_expand_label(suite.hash, secret, parameters.labels.key, suite.key_size);
     const auto iv =
         crypto::hkdf_expand_label(suite.hash, secret, parameters.labels.iv, crypto::kNonceSize);
-    PayloadKeys keys;
-    keys.aead = crypto::make_aead(parameters.suite, direction, key.view(), parameters.backend);
+    PayloadKeys keys{.aead = std::move(old)};
+    if (keys.aead != nullptr) {
+        keys.aead->replace_key(key.view());
+    } else {
+        keys.aead = crypto::make_aead(parameters.suite, direction, key.view(), parameters.backend);
+    }
     std::ranges::copy(iv.view(), keys.iv.begin());
     return keys;
 }

@@ -30,6 +30,9 @@ struct PacketKeys {
 // `secret` is a traffic secret from TLS, or an Initial secret.
 PayloadKeys make_payload_keys(const KeyParameters& parameters, crypto::Direction direction,
                               const crypto::Secret& secret);
+// The same in the memory of `old`, if there is one, made with the same parameters and direction.
+PayloadKeys remake_payload_keys(std::unique_ptr<crypto::Aead> old, const KeyParameters& parameters,
+                                crypto::Direction direction, const crypto::Secret& secret);
 std::unique_ptr<crypto::HeaderMasker> make_header_keys(const KeyParameters& parameters,
                                                        const crypto::Secret& secret);
 PacketKeys make_packet_keys(const KeyParameters& parameters, crypto::Direction direction,

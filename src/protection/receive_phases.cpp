@@ -113,11 +113,13 @@ void ReceivePhases::promote_next(Instant retain_previous_until) {
     // Until here, and for a while from now, the old keys open what was sent before.
     //= 9001-6.1-3
     //= 9001-6.1-4
+    auto memory = std::move(previous_.aead ? previous_.aead : spare_);
     previous_ = std::exchange(current_, std::move(next_));
     previous_deadline_ = retain_previous_until;
     next_secret_ = next_generation(parameters_, next_secret_);
     //= 9001-6.3-5
-    next_ = make_payload_keys(parameters_, crypto::Direction::kOpen, next_secret_);
+    next_ =
+        remake_payload_keys(std::move(memory), parameters_, crypto::Direction::kOpen, next_secret_);
     ++generation_;
     opened_.reset();
 }
@@ -129,7 +131,9 @@ Instant ReceivePhases::previous_deadline() const {
 void ReceivePhases::discard_previous(Instant now) {
     //= 9001-6.5-4
     //= 9001-6.5-5
-    if (now < previous_deadline()) return;
+    if (!previous_.aead || now < previous_deadline_) return;
+    previous_.aead->wipe_key();
+    spare_ = std::move(previous_.aead);
     previous_ = {};
     previous_deadline_ = kNever;
 }

@@ -65,7 +65,8 @@ private:
     std::unique_ptr<crypto::HeaderMasker> header_;
     PayloadKeys current_;
     PayloadKeys next_;
-    PayloadKeys previous_;  // without an AEAD when there are none
+    PayloadKeys previous_;                 // without an AEAD when there are none
+    std::unique_ptr<crypto::Aead> spare_;  // without a key: memory for the next update
     Instant previous_deadline_ = kNever;
     std::uint64_t generation_ = 0;
     std::optional<NumberRange> opened_;  // numbers opened with the current keys

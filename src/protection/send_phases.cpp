@@ -33,7 +33,8 @@ void SendPhases::update() {
     // Old keys go at once: nothing is ever sent with them again (RFC 9001 section 6.4).
     //= 9001-6.4-1
     secret_ = next_generation(parameters_, secret_);
-    payload_ = make_payload_keys(parameters_, crypto::Direction::kSeal, secret_);
+    payload_ = remake_payload_keys(std::move(payload_.aead), parameters_, crypto::Direction::kSeal,
+                                   secret_);
     ++generation_;
     sealed_ = 0;
     first_number_.reset();

@@ -2,6 +2,7 @@
 // replaces the global allocation functions.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -19,6 +20,14 @@ inline std::atomic<std::uint64_t> allocation_count{0};
     return memory;
 }
 
+[[gnu::noinline]] inline void* counted_allocation(std::size_t size, std::align_val_t alignment) {
+    allocation_count.fetch_add(1, std::memory_order_relaxed);
+    void* memory = nullptr;
+    const auto boundary = std::max(static_cast<std::size_t>(alignment), sizeof(void*));
+    if (::posix_memalign(&memory, boundary, size) != 0) std::abort();
+    return memory;
+}
+
 }  // namespace stoq::test
 
 void* operator new(std::size_t size) {
@@ -26,6 +35,15 @@ void* operator new(std::size_t size) {
 }
 void* operator new[](std::size_t size) {
     return stoq::test::counted_allocation(size);
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    return stoq::test::counted_allocation(size, alignment);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+    std::free(memory);
 }
 void operator delete(void* memory) noexcept {
     std::free(memory);

@@ -82,6 +82,40 @@ TEST_P(AeadTest, SealsAndOpensKnownAnswers) {
     }
 }
 
+TEST_P(AeadTest, AReplacedKeyIsAsGoodAsANewOne) {
+    for (const KnownAnswer& answer : kKnownAnswers) {
+        SCOPED_TRACE(answer.name);
+        const auto key = from_hex(answer.key);
+        const std::vector<std::uint8_t> other_key(key.size(), 0x5a);
+        const auto associated_data = from_hex(answer.associated_data);
+        const auto plaintext = from_hex(answer.plaintext);
+        std::vector<std::uint8_t> buffer(plaintext.size() + kTagSize);
+        const SealRequest seal{associated_data, plaintext, buffer.data(), nonce_from(answer.nonce)};
+        OpenRequest open{associated_data, buffer, nonce_from(answer.nonce), false};
+
+        const auto sealer = make_aead(answer.suite, Direction::kSeal, other_key, GetParam());
+        const auto opener = make_aead(answer.suite, Direction::kOpen, other_key, GetParam());
+        sealer->seal({&seal, 1});
+        EXPECT_NE(to_hex(buffer), answer.sealed);
+        opener->open({&open, 1});
+        EXPECT_TRUE(open.authentic);
+
+        sealer->replace_key(key);
+        sealer->seal({&seal, 1});
+        EXPECT_EQ(to_hex(buffer), answer.sealed);
+        const auto sealed = buffer;
+        opener->open({&open, 1});
+        EXPECT_FALSE(open.authentic) << "the old key still opens";
+
+        opener->wipe_key();
+        opener->replace_key(key);
+        buffer = sealed;
+        opener->open({&open, 1});
+        EXPECT_TRUE(open.authentic);
+        EXPECT_EQ(to_hex(ByteView(buffer).first(plaintext.size())), answer.plaintext);
+    }
+}
+
 TEST_P(AeadTest, PlaintextInTwoPlacesIsSealedLikeInOne) {
     for (const KnownAnswer& answer : kKnownAnswers) {
         SCOPED_TRACE(answer.name);
@@ -169,6 +203,9 @@ TEST(AeadDeathTest, AKeyOfAnotherSizeIsRefused) {
     const std::vector<std::uint8_t> key(17);
     EXPECT_DEATH(make_aead(CipherSuite::kAes128GcmSha256, Direction::kSeal, key), "internal error");
     EXPECT_DEATH(make_header_masker(CipherSuite::kAes128GcmSha256, key), "internal error");
+    const auto aead =
+        make_aead(CipherSuite::kAes128GcmSha256, Direction::kSeal, ByteView(key).first(16));
+    EXPECT_DEATH(aead->replace_key(key), "internal error");
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // Whole connections in the steady state allocate nothing: not the sender, not the receiver, with
-// and without loss.
+// and without loss, and not for a key update either.
+#include <cstdlib>
+
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 
 #include "stoq/endpoint.h"
 #include "support/counting_allocator.h"
@@ -11,6 +14,24 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::allocation_count;
+
+void* counted_malloc(std::size_t size, const char*, int) {
+    ++allocation_count;
+    return std::malloc(size);
+}
+
+void* counted_realloc(void* memory, std::size_t size, const char*, int) {
+    ++allocation_count;
+    return std::realloc(memory, size);
+}
+
+void plain_free(void* memory, const char*, int) {
+    std::free(memory);
+}
+
+// What OpenSSL takes counts as well. It has to be told before it takes anything.
+const bool openssl_is_counted =
+    CRYPTO_set_mem_functions(counted_malloc, counted_realloc, plain_free) == 1;
 
 constexpr std::size_t kMaxDatagrams = 32;
 
@@ -54,6 +75,9 @@ public:
 
     std::uint64_t packets_sent() const { return client_.statistics(connection_)->packets_sent; }
     std::uint64_t packets_lost() const { return client_.statistics(connection_)->packets_lost; }
+
+    bool update_keys() { return client_.update_keys(connection_).has_value(); }
+    std::uint64_t key_updates() const { return client_.statistics(connection_)->key_updates; }
 
 private:
     void round() {
@@ -127,6 +151,23 @@ TEST_P(SteadyConnection, AllocatesNothing) {
     EXPECT_EQ(allocation_count.load() - before, 0u);
     EXPECT_GE(pair.packets_sent() - packets, 40'000u);
     EXPECT_EQ(pair.packets_lost() > 0, GetParam() != 0);
+}
+
+// Old keys leave their memory to later ones.
+TEST(KeyUpdates, AllocateNothing) {
+    Pair pair(0);
+    ASSERT_TRUE(openssl_is_counted);
+    const auto update = [&pair] {
+        for (int i = 0; i < 100 && !pair.update_keys(); ++i) pair.transfer(1 << 20);
+        pair.transfer(1 << 20);
+    };
+    pair.transfer(16 << 20);
+    update();
+    const std::uint64_t updates = pair.key_updates();
+    const std::uint64_t before = allocation_count.load();
+    for (int i = 0; i < 10; ++i) update();
+    EXPECT_EQ(allocation_count.load() - before, 0u);
+    EXPECT_EQ(pair.key_updates() - updates, 10u);
 }
 
 INSTANTIATE_TEST_SUITE_P(DropEvery, SteadyConnection, testing::Values(0, 1'009, 101, 37));
