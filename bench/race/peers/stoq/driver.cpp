@@ -179,12 +179,11 @@ private:
 
     void read(stoq::ConnectionHandle connection, stoq::StreamId stream) {
         const StreamKey key{id_of(connection), stream.value()};
-        std::array<stoq::ByteView, 64> pieces;
-        while (const auto shown = endpoint_.peek(connection, stream, pieces)) {
+        while (const auto shown = endpoint_.peek(connection, stream, pieces_)) {
             const auto [count, length, finished] = *shown;
             if (length == 0 && !finished) return;
             for (std::size_t i = 0; i < count; ++i) {
-                application().on_data(key, pieces[i], finished && i + 1 == count);
+                application().on_data(key, pieces_[i], finished && i + 1 == count);
             }
             if (count == 0) application().on_data(key, {}, true);
             (void)endpoint_.consume(connection, stream, length);
@@ -195,6 +194,7 @@ private:
     const Options& options_;
     std::unique_ptr<stoq::Runtime> runtime_;
     stoq::Endpoint& endpoint_;
+    std::array<stoq::ByteView, 64> pieces_;
     std::shared_ptr<stoq::Credentials> credentials_ = std::make_shared<stoq::Credentials>();
     std::vector<std::vector<std::uint8_t>> tickets_;
 };
