@@ -109,86 +109,86 @@ ApiResult<std::optional<PathMemory>> Endpoint::path_memory(ConnectionHandle conn
 
 ApiResult<StreamId> Endpoint::open_stream(ConnectionHandle connection,
                                           Directionality directionality) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto id = found->streams().open(directionality);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto id = entry->connection->streams().open(directionality);
+    implementation_->touch_streams(connection, *entry);
     return id;
 }
 
 ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId stream,
                                        ByteView bytes) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto taken = found->streams().write(stream, bytes);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto taken = entry->connection->streams().write(stream, bytes);
+    implementation_->touch_streams(connection, *entry);
     return taken;
 }
 
 ApiResult<std::size_t> Endpoint::write(ConnectionHandle connection, StreamId stream,
                                        SharedBytes bytes) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto taken = found->streams().write(stream, std::move(bytes));
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto taken = entry->connection->streams().write(stream, std::move(bytes));
+    implementation_->touch_streams(connection, *entry);
     return taken;
 }
 
 ApiResult<void> Endpoint::finish(ConnectionHandle connection, StreamId stream) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto done = found->streams().finish(stream);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto done = entry->connection->streams().finish(stream);
+    implementation_->touch_streams(connection, *entry);
     return done;
 }
 
 ApiResult<void> Endpoint::reset(ConnectionHandle connection, StreamId stream, std::uint64_t code) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto done = found->streams().reset(stream, code);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto done = entry->connection->streams().reset(stream, code);
+    implementation_->touch_streams(connection, *entry);
     return done;
 }
 
 ApiResult<void> Endpoint::reset_at(ConnectionHandle connection, StreamId stream, std::uint64_t code,
                                    std::uint64_t reliable_size) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto done = found->streams().reset_at(stream, code, reliable_size);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto done = entry->connection->streams().reset_at(stream, code, reliable_size);
+    implementation_->touch_streams(connection, *entry);
     return done;
 }
 
 ApiResult<ReadView> Endpoint::peek(ConnectionHandle connection, StreamId stream) {
-    auto* found = STOQ_TRY(implementation_->find(connection));
-    const streams::ReadView view = STOQ_TRY(found->streams().peek(stream));
+    auto* entry = STOQ_TRY(implementation_->find_entry(connection));
+    const streams::ReadView view = STOQ_TRY(entry->connection->streams().peek(stream));
     // The end was taken with it: the peer may get credit for another stream.
-    if (view.finished && view.bytes.empty()) implementation_->touch_streams(connection);
+    if (view.finished && view.bytes.empty()) implementation_->touch_streams(connection, *entry);
     return ReadView{view.bytes, view.finished};
 }
 
 ApiResult<ReadPieces> Endpoint::peek(ConnectionHandle connection, StreamId stream,
                                      std::span<ByteView> pieces) {
     if (pieces.empty()) return std::unexpected(ApiError::kInvalidArgument);
-    auto* found = STOQ_TRY(implementation_->find(connection));
-    const streams::ReadPieces shown = STOQ_TRY(found->streams().peek(stream, pieces));
-    if (shown.finished && shown.length == 0) implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_entry(connection));
+    const streams::ReadPieces shown = STOQ_TRY(entry->connection->streams().peek(stream, pieces));
+    if (shown.finished && shown.length == 0) implementation_->touch_streams(connection, *entry);
     return ReadPieces{shown.count, shown.length, shown.finished};
 }
 
 ApiResult<void> Endpoint::consume(ConnectionHandle connection, StreamId stream,
                                   std::size_t length) {
-    auto* found = STOQ_TRY(implementation_->find(connection));
-    streams::StreamSet& streams = found->streams();
+    auto* entry = STOQ_TRY(implementation_->find_entry(connection));
+    streams::StreamSet& streams = entry->connection->streams();
     const bool had_notices = streams.has_notices();
     auto done = streams.consume(stream, length);
     // Mostly there is no news: credit is given half a window at a time, and few streams are reset
     // behind what was read.
     if (streams.has_pending() || (streams.has_notices() && !had_notices)) {
-        implementation_->touch_streams(connection);
+        implementation_->touch_streams(connection, *entry);
     }
     return done;
 }
 
 ApiResult<void> Endpoint::stop_sending(ConnectionHandle connection, StreamId stream,
                                        std::uint64_t code) {
-    auto* found = STOQ_TRY(implementation_->find_open(connection));
-    auto done = found->streams().stop_sending(stream, code);
-    implementation_->touch_streams(connection);
+    auto* entry = STOQ_TRY(implementation_->find_open_entry(connection));
+    auto done = entry->connection->streams().stop_sending(stream, code);
+    implementation_->touch_streams(connection, *entry);
     return done;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/try.h"
 #include "connection/settings_check.h"
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
@@ -265,34 +266,39 @@ void Endpoint::Implementation::settle() {
     queues_.foreign.clear();
 }
 
+// An event is made where the caller gets it: a copy costs more than the making.
 std::optional<Event> Endpoint::Implementation::poll_event() {
+    std::optional<Event> event;
     while (!queues_.events.empty()) {
         const SlabHandle handle = queues_.events.front();
         Entry* entry = connections_.find(handle);
         if (entry != nullptr) {
-            if (auto event = next_event_of(handle, *entry)) return event;
+            tell_next_event(handle, *entry, event);
+            if (event) break;
             entry->events_queued = false;
         }
         queues_.events.pop_front();
         if (entry != nullptr) remove_if_done(handle);
     }
-    return std::nullopt;
+    return event;
 }
 
 namespace {
 
-Event public_event(ConnectionHandle connection, const streams::StreamEvent& event) {
+void tell(ConnectionHandle connection, const streams::StreamEvent& event,
+          std::optional<Event>& told) {
     using Kind = streams::StreamEventKind;
-    switch (event.kind) {
-        case Kind::kOpened: return StreamOpened{connection, event.stream};
-        case Kind::kReadable: return StreamReadable{connection, event.stream};
-        case Kind::kWritable: return StreamWritable{connection, event.stream};
-        case Kind::kResetReceived: return StreamReset{connection, event.stream, event.code};
-        case Kind::kStopReceived: return StreamStopped{connection, event.stream, event.code};
-        case Kind::kAllAcknowledged: return StreamDelivered{connection, event.stream};
+    const auto [kind, directionality, stream, code] = event;
+    switch (kind) {
+        case Kind::kOpened: told.emplace(StreamOpened{connection, stream}); return;
+        case Kind::kReadable: told.emplace(StreamReadable{connection, stream}); return;
+        case Kind::kWritable: told.emplace(StreamWritable{connection, stream}); return;
+        case Kind::kResetReceived: told.emplace(StreamReset{connection, stream, code}); return;
+        case Kind::kStopReceived: told.emplace(StreamStopped{connection, stream, code}); return;
+        case Kind::kAllAcknowledged: told.emplace(StreamDelivered{connection, stream}); return;
         case Kind::kStreamsAvailable: break;
     }
-    return StreamsAvailable{connection, event.directionality};
+    told.emplace(StreamsAvailable{connection, directionality});
 }
 
 }  // namespace
@@ -317,52 +323,47 @@ std::optional<Event> rare_event(ConnectionHandle name, connection::Connection& c
 }  // namespace
 
 // The handshake and its like first, then what happened on streams, and the end last.
-std::optional<Event> Endpoint::Implementation::next_event_of(SlabHandle handle, Entry& entry) {
+void Endpoint::Implementation::tell_next_event(SlabHandle handle, Entry& entry,
+                                               std::optional<Event>& event) {
     connection::Connection& connection = *entry.connection;
     const ConnectionHandle name{handle.index, handle.generation};
-    if (entry.closed_told) return std::nullopt;
+    if (entry.closed_told) return;
     if (connection.has_rare_news()) {
-        if (auto event = rare_event(name, connection)) return event;
+        event = rare_event(name, connection);
+        if (event) return;
         connection.clear_rare_news();
     }
-    if (const auto event = connection.poll_stream_event()) {
+    if (const auto happened = connection.poll_stream_event()) {
         // A stream that ends with what the application is told may be credit for another.
         if (connection.streams().has_connection_frames()) queue_transmit(handle, entry);
-        return public_event(name, *event);
+        tell(name, *happened, event);
+    } else if (const auto bytes = connection.poll_datagram()) {
+        event.emplace(DatagramReceived{name, *bytes});
+    } else if (connection.take_datagram_writable()) {
+        event.emplace(DatagramWritable{name});
+    } else if (!connection.is_open()) {
+        entry.closed_told = true;
+        event.emplace(ConnectionClosed{name, connection.close_info()});
     }
-    if (const auto bytes = connection.poll_datagram()) return DatagramReceived{name, *bytes};
-    if (connection.take_datagram_writable()) return DatagramWritable{name};
-    if (connection.is_open()) return std::nullopt;
-    entry.closed_told = true;
-    return ConnectionClosed{name, connection.close_info()};
 }
 
 // --- The application's handles ---
 
 ApiResult<connection::Connection*> Endpoint::Implementation::find(ConnectionHandle handle) {
-    Entry* entry = connections_.find({handle.index, handle.generation});
-    if (entry == nullptr || entry->closed_told) {
-        return std::unexpected(ApiError::kUnknownConnection);
-    }
-    return entry->connection.get();
+    return STOQ_TRY(find_entry(handle))->connection.get();
 }
 
 ApiResult<connection::Connection*> Endpoint::Implementation::find_open(ConnectionHandle handle) {
-    auto connection = find(handle);
-    if (connection && !(*connection)->is_open()) return std::unexpected(ApiError::kClosed);
-    return connection;
+    return STOQ_TRY(find_open_entry(handle))->connection.get();
 }
 
 void Endpoint::Implementation::touch(ConnectionHandle handle) {
     after_activity({handle.index, handle.generation});
 }
 
-void Endpoint::Implementation::touch_streams(ConnectionHandle handle) {
-    const SlabHandle found{handle.index, handle.generation};
-    Entry* const entry = connections_.find(found);
-    if (entry == nullptr) return;
-    queue_transmit(found, *entry);
-    if (!std::exchange(entry->events_queued, true)) queues_.events.push_back(found);
+void Endpoint::Implementation::touch_streams(ConnectionHandle handle, Entry& entry) {
+    queue_transmit({handle.index, handle.generation}, entry);
+    queue_events({handle.index, handle.generation}, entry);
 }
 
 EndpointStatistics Endpoint::Implementation::statistics() const {

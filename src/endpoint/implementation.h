@@ -21,6 +21,23 @@ namespace stoq {
 
 class Endpoint::Implementation {
 public:
+    // What a client needs in order to begin again without post-quantum key shares.
+    struct ClassicalRetry {
+        ClientConfig config;
+        bool used = false;
+    };
+    struct Entry {
+        std::unique_ptr<connection::Connection> connection;
+        std::unique_ptr<ClassicalRetry> retry;          // client, until it is established
+        std::vector<wire::StatelessResetToken> tokens;  // as registered in the table
+        std::uint32_t tokens_version = 0;
+        bool half_open = false;
+        bool transmit_queued = false;
+        bool events_queued = false;
+        bool settle_queued = false;
+        bool closed_told = false;
+    };
+
     Implementation(const EndpointSettings& settings, RandomSource& random);
 
     ApiResult<void> listen(const ServerConfig& config);
@@ -44,37 +61,33 @@ public:
 
     // The connection of a handle that the application may still use.
     // @error kUnknownConnection.
+    ApiResult<Entry*> find_entry(ConnectionHandle handle) {
+        Entry* const entry = connections_.find({handle.index, handle.generation});
+        if (entry == nullptr || entry->closed_told) {
+            return std::unexpected(ApiError::kUnknownConnection);
+        }
+        return entry;
+    }
     ApiResult<connection::Connection*> find(ConnectionHandle handle);
     // The same for calls that send. @error kClosed.
+    ApiResult<Entry*> find_open_entry(ConnectionHandle handle) {
+        const auto entry = find_entry(handle);
+        if (entry && !(*entry)->connection->is_open()) return std::unexpected(ApiError::kClosed);
+        return entry;
+    }
     ApiResult<connection::Connection*> find_open(ConnectionHandle handle);
     // The connection had to begin again with classical groups.
     bool retried_with_classical_groups(ConnectionHandle handle);
     // The application did something: there may be datagrams to send, or events.
     void touch(ConnectionHandle handle);
     // The same for something that concerns streams alone.
-    void touch_streams(ConnectionHandle handle);
+    void touch_streams(ConnectionHandle handle, Entry& entry);
 
     Instant latest_time() const { return now_; }
     EndpointStatistics statistics() const;
     void set_event_sink(observe::EventSink* sink) { sink_ = sink; }
 
 private:
-    // What a client needs in order to begin again without post-quantum key shares.
-    struct ClassicalRetry {
-        ClientConfig config;
-        bool used = false;
-    };
-    struct Entry {
-        std::unique_ptr<connection::Connection> connection;
-        std::unique_ptr<ClassicalRetry> retry;          // client, until it is established
-        std::vector<wire::StatelessResetToken> tokens;  // as registered in the table
-        std::uint32_t tokens_version = 0;
-        bool half_open = false;
-        bool transmit_queued = false;
-        bool events_queued = false;
-        bool settle_queued = false;
-        bool closed_told = false;
-    };
     // Connections that wait for their turn, each at most once in each queue; and datagrams that
     // wait for other workers, until settle().
     struct Queues {
@@ -154,7 +167,7 @@ private:
     void set_timer(SlabHandle handle, const Entry& entry);
     void remove_if_done(SlabHandle handle);
     void forget_ids(SlabHandle handle, Entry& entry);
-    std::optional<Event> next_event_of(SlabHandle handle, Entry& entry);
+    void tell_next_event(SlabHandle handle, Entry& entry, std::optional<Event>& event);
 
     EndpointSettings settings_;
     PersistentKey root_key_;

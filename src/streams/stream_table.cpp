@@ -36,8 +36,10 @@ StreamTable::~StreamTable() {
 }
 
 Stream* StreamTable::find(StreamId id) {
+    if (last_found_ != nullptr && last_found_->id == id) return last_found_;
     std::unique_ptr<Stream>* const stream = live_.find(id.value());
-    return stream == nullptr ? nullptr : stream->get();
+    if (stream == nullptr) return nullptr;
+    return last_found_ = stream->get();
 }
 
 TransportResult<Stream*> StreamTable::find_for_peer(StreamId id, Part part,
@@ -116,12 +118,13 @@ Stream* StreamTable::create(StreamId id) {
     stream->notices = {};
     if (stream->sends) stream->send.open(id, send_limit_of(id));
     if (stream->receives) stream->receive.open(ReceiveWindow(initial_window_, max_window_));
-    return live_.insert(id.value(), std::move(stream)).get();
+    return last_found_ = live_.insert(id.value(), std::move(stream)).get();
 }
 
 void StreamTable::forget(Stream& stream) {
     const StreamId id = stream.id;
     if (stream.held) --held_count_;
+    if (last_found_ == &stream) last_found_ = nullptr;
     std::unique_ptr<Stream>* const place = live_.find(id.value());
     STOQ_CHECK(place != nullptr);
     resources_.streams.give_back(std::move(*place));

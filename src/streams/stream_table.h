@@ -86,6 +86,7 @@ private:
     std::uint64_t max_window_;
     PeerLimits peer_limits_;
     FlatMap<std::unique_ptr<Stream>> live_;
+    Stream* last_found_ = nullptr;  // calls and frames name one stream several times in a row
     std::array<PeerStreams, 2> peers_;
     std::array<OwnStreamLimit, 2> own_;
     std::size_t held_count_ = 0;  // streams with `held`
