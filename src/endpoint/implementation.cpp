@@ -361,11 +361,6 @@ void Endpoint::Implementation::touch(ConnectionHandle handle) {
     after_activity({handle.index, handle.generation});
 }
 
-void Endpoint::Implementation::touch_streams(ConnectionHandle handle, Entry& entry) {
-    queue_transmit({handle.index, handle.generation}, entry);
-    queue_events({handle.index, handle.generation}, entry);
-}
-
 EndpointStatistics Endpoint::Implementation::statistics() const {
     EndpointStatistics counts = counters_;
     counts.datagrams_dropped = dropped_.total();

@@ -81,7 +81,12 @@ public:
     // The application did something: there may be datagrams to send, or events.
     void touch(ConnectionHandle handle);
     // The same for something that concerns streams alone.
-    void touch_streams(ConnectionHandle handle, Entry& entry);
+    void touch_streams(ConnectionHandle handle, Entry& entry) {
+        if (entry.transmit_queued && entry.events_queued) [[likely]]
+            return;
+        queue_transmit({handle.index, handle.generation}, entry);
+        queue_events({handle.index, handle.generation}, entry);
+    }
 
     Instant latest_time() const { return now_; }
     EndpointStatistics statistics() const;

@@ -23,10 +23,6 @@ bool SendStream::is_terminal() const {
     return state_ == SendState::kDataReceived || state_ == SendState::kResetReceived;
 }
 
-bool SendStream::is_sending() const {
-    return state_ == SendState::kReady || state_ == SendState::kSend;
-}
-
 std::optional<ApiError> SendStream::refusal() const {
     //= 9000-4.5-2
     if (is_sending() && !fin_requested_) return std::nullopt;
@@ -95,22 +91,17 @@ ApiResult<std::uint64_t> SendStream::reset_at(std::uint64_t code, std::uint64_t 
     return buffer_.truncate(reliable_size);
 }
 
-bool SendStream::has_repair() const {
+bool SendStream::has_repair_after_end() const {
     switch (state_) {
-        case SendState::kReady:
-        case SendState::kSend:
-            return buffer_.has_lost() || (fin_requested_ && buffer_.unsent() == 0);
         case SendState::kDataSent: return buffer_.has_lost() || fin_lost_;
         case SendState::kPartialReset: return buffer_.has_lost();
+        case SendState::kReady:
+        case SendState::kSend:
         case SendState::kResetSent:
         case SendState::kDataReceived:
         case SendState::kResetReceived: break;
     }
     return false;
-}
-
-std::uint64_t SendStream::sendable() const {
-    return has_new_bytes() ? std::min(buffer_.unsent(), window_.available()) : 0;
 }
 
 bool SendStream::is_blocked() const {

@@ -17,6 +17,7 @@
 // kResetReceived when both are acknowledged, or by reset() and on_stop_sending() to kResetSent.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -76,9 +77,14 @@ public:
 
     // --- Packets ---
     // Something that costs no flow control credit: lost data, or a FIN without new bytes.
-    bool has_repair() const;
+    bool has_repair() const {
+        if (!is_sending()) return has_repair_after_end();
+        return buffer_.has_lost() || (fin_requested_ && buffer_.unsent() == 0);
+    }
     // New bytes that the stream's own window lets go.
-    std::uint64_t sendable() const;
+    std::uint64_t sendable() const {
+        return has_new_bytes() ? std::min(buffer_.unsent(), window_.available()) : 0;
+    }
     // New bytes wait for the peer to raise the stream's limit.
     bool is_blocked() const;
 
@@ -130,7 +136,8 @@ public:
     std::uint64_t reset_code() const { return code_; }
 
 private:
-    bool is_sending() const;
+    bool is_sending() const { return state_ == SendState::kReady || state_ == SendState::kSend; }
+    bool has_repair_after_end() const;
     bool has_new_bytes() const { return is_sending() || state_ == SendState::kPartialReset; }
     void finish_partial_reset();
     bool abandon(std::uint64_t code);
