@@ -32,18 +32,25 @@ public:
     }
 
     void replace_key(ByteView key) override {
+        wipe_key();
+        set_key(key);
+    }
+
+    // Resetting the context would give its memory back. A key of zeros overwrites the old one, and
+    // a byte under it the piece of key stream that ChaCha20 keeps.
+    void wipe_key() override {
+        constexpr std::array<std::uint8_t, kLargestKey> kZeros{};
+        set_key(ByteView(kZeros).first(key_size_));
+        std::uint8_t byte = 0;
+        STOQ_CHECK(start(Nonce{}, {}) && transform(&byte, ByteView(&byte, 1)));
+    }
+
+private:
+    void set_key(ByteView key) {
         STOQ_CHECK(key.size() == key_size_ && EVP_CipherInit_ex(context_.get(), nullptr, nullptr,
                                                                 key.data(), nullptr, -1) == 1);
     }
 
-    // Resetting the context would give its memory back. A key of zeros overwrites all that was made
-    // of the old one.
-    void wipe_key() override {
-        constexpr std::array<std::uint8_t, kLargestKey> kZeros{};
-        replace_key(ByteView(kZeros).first(key_size_));
-    }
-
-private:
     bool start(const Nonce& nonce, ByteView associated_data) {
         int written = 0;
         return EVP_CipherInit_ex(context_.get(), nullptr, nullptr, nullptr, nonce.data(), -1) ==

@@ -53,10 +53,13 @@ public:
         STOQ_CHECK(key.size() <= block_size(hash));
         for (std::size_t i = 0; i < key.size(); ++i) block_[i] = key[i];
     }
-    // A new beginning overwrites what the context has of the last hash.
+    // A new beginning overwrites the context's state, and so many zeros what is left of the last
+    // message: the inner digest.
     ~Hmac() {
         wipe(block_);
-        STOQ_CHECK(EVP_DigestInit_ex2(&context_, digest_of(hash_), nullptr) == 1);
+        constexpr std::array<std::uint8_t, kLargestBlock / 2> kZeros{};
+        STOQ_CHECK(EVP_DigestInit_ex2(&context_, digest_of(hash_), nullptr) == 1 &&
+                   EVP_DigestUpdate(&context_, kZeros.data(), digest_size(hash_)) == 1);
     }
     Hmac(const Hmac&) = delete;
     Hmac& operator=(const Hmac&) = delete;

@@ -36,19 +36,19 @@ expect 10 'replace' put "$work/keygen.txt" "$url/sub/inside" --pin "$pin" --over
 expect 3 'No such file' put "$work/nothing" "$url/x" --pin "$pin"
 expect 3 'No such file' get "$url/sub/inside" --pin "$pin" -o "$work/no/where"
 
-# refused ANSWER REQUEST: the server's last word on these bytes and the end of the stream.
+# refused ANSWER REQUEST: how the server's answer to these bytes and the end of the stream begins.
 refused() {
     local answer
-    answer=$(timeout 20 "$raw_request" "$address" "$pin" "$2" 2>&1 | tail -n 1)
-    [[ $answer == $1\ * ]] || fail "the answer to '$2' is '$answer' instead of $1"
+    answer=$(timeout 20 "$raw_request" "$address" "$pin" "$2" 2>&1)
+    [[ $answer == "$1 "* ]] || fail "the answer to '$2' is '$answer' instead of $1"
 }
 # Requests that are none, and an upload without its bytes.
 refused BAD-REQUEST ''
 refused BAD-REQUEST 'GET sub/inside 0'
 refused BAD-REQUEST $'POST sub/inside 0\n'
-refused BAD-REQUEST $'PUT without-bytes 10 new\n'
-refused BAD-REQUEST $'PUT without-hash 2 new\nab'
-refused BAD-HASH $'PUT with-a-wrong-hash 2 new\nabSHA256 00\n'
+refused $'CONTINUE 0\nBAD-REQUEST' $'PUT without-bytes 10 new\n'
+refused $'CONTINUE 0\nBAD-REQUEST' $'PUT without-hash 2 new\nab'
+refused $'CONTINUE 0\nBAD-HASH' $'PUT with-a-wrong-hash 2 new\nabSHA256 00\n'
 # An upload that ends while its part is somebody else's: that one is not waited for.
 exec 9> "$work/root/.held.part"
 flock --nonblock 9 || fail "the part cannot be locked"

@@ -1,4 +1,6 @@
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -56,12 +58,27 @@ TEST(Slab, StaleHandleFindsNothingAfterReuse) {
 
 TEST(Slab, ForEachMayEraseWhatItVisits) {
     Slab<int> slab;
-    for (int i = 0; i < 10; ++i) slab.emplace(i);
+    for (int i = 0; i < 100; ++i) slab.emplace(i);
     slab.for_each([&](SlabHandle handle, int& value) {
         if (value % 2 == 0) slab.erase(handle);
     });
-    EXPECT_EQ(slab.size(), 5u);
+    EXPECT_EQ(slab.size(), 50u);
     slab.for_each([](SlabHandle, int& value) { EXPECT_EQ(value % 2, 1); });
+}
+
+TEST(Slab, ObjectsStayWhereTheyAreWhileItGrows) {
+    Slab<int> slab;
+    std::vector<std::pair<SlabHandle, int*>> known;
+    for (int i = 0; i < 100; ++i) {
+        const SlabHandle handle = slab.emplace(i);
+        known.emplace_back(handle, slab.find(handle));
+    }
+    for (int i = 0; i < 100; ++i) {
+        const auto [handle, place] = known[static_cast<std::size_t>(i)];
+        EXPECT_EQ(slab.find(handle), place);
+        EXPECT_EQ(*place, i);
+        EXPECT_EQ(slab.handle_at(handle.index), handle);
+    }
 }
 
 TEST(SeededHash, DependsOnSeedLengthAndEveryByte) {

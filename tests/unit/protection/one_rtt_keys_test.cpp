@@ -230,6 +230,20 @@ TEST_P(KeyUpdateTest, LatePacketsOfTheOldPhaseAreOpenedForAWhile) {
     EXPECT_FALSE(delivery.outcome.error);
 }
 
+TEST_P(KeyUpdateTest, KeysThatAreGoneLeaveNothingToLaterOnes) {
+    for (std::uint64_t generation = 1; generation <= 4; ++generation) {
+        ASSERT_NO_FATAL_FAILURE(exchange(initiator_, responder_));
+        const TestPacket late = initiator_.send();
+        initiator_.now += 4 * kProbeTimeout;
+        responder_.now = initiator_.now;
+        ASSERT_TRUE(initiator_.keys.initiate_update(initiator_.now)) << generation;
+        ASSERT_NO_FATAL_FAILURE(exchange(initiator_, responder_)) << generation;
+        for (Side* side : {&initiator_, &responder_}) side->keys.discard_previous(kNever - 1ns);
+        EXPECT_EQ(responder_.receive({late}).opened, std::vector{false}) << generation;
+        EXPECT_EQ(responder_.keys.receive_generation(), generation);
+    }
+}
+
 //= test 9001-6.1-3
 TEST_P(KeyUpdateTest, TheInitiatorKeepsOldKeysUntilItIsFollowed) {
     ASSERT_NO_FATAL_FAILURE(exchange(initiator_, responder_));
