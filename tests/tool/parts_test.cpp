@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iterator>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -15,8 +17,10 @@
 #include "file_sink.h"
 #include "file_source.h"
 #include "latency.h"
+#include "part_file.h"
 #include "quantity.h"
 #include "root_directory.h"
+#include "server_key.h"
 #include "url.h"
 
 namespace stoq::tool {
@@ -187,6 +191,100 @@ TEST(RootDirectory, APartIsLockedAndReplacesNothingUnasked) {
         EXPECT_EQ(RootDirectory::complete(part, true), 0);
     }
     EXPECT_EQ(scratch.read("new"), "");
+}
+
+TEST(RootDirectory, PartsAreNotHadByName) {
+    const ScratchDirectory scratch;
+    const RootDirectory root(scratch.root());
+    ASSERT_EQ(::mkdir(scratch.path("sub").c_str(), 0755), 0);
+    for (const std::string_view name : {".a.part", "sub/.a.part"}) {
+        scratch.write(name, "half");
+        EXPECT_EQ(root.open_file(name).error, EACCES) << name;
+        EXPECT_EQ(root.open_part(name, true).error, EACCES) << name;
+        EXPECT_EQ(scratch.read(name), "half") << name;
+    }
+    for (const std::string_view name : {".part", ".a.parts", "a.part", "sub/.part"}) {
+        EXPECT_EQ(root.open_part(name, false).error, 0) << name;
+        scratch.write(name, "whole");
+        EXPECT_EQ(root.open_file(name).error, 0) << name;
+    }
+}
+
+TEST(PartFile, IsNoLongerNamedWhenItWasMovedOrReplaced) {
+    const ScratchDirectory scratch;
+    const RootDirectory root(scratch.root());
+    const auto named = [](const PartFile& part) {
+        return is_named(part.descriptor.get(), part.directory.get(), part.part_name);
+    };
+    const PartFile part = root.open_part("x", false);
+    ASSERT_EQ(part.error, 0);
+    EXPECT_TRUE(named(part));
+    std::filesystem::rename(scratch.path(".x.part"), scratch.path("moved"));
+    EXPECT_FALSE(named(part));
+    std::filesystem::create_symlink("moved", scratch.path(".x.part"));
+    EXPECT_FALSE(named(part));
+    std::filesystem::remove(scratch.path(".x.part"));
+    const PartFile another = root.open_part("x", false);
+    ASSERT_EQ(another.error, 0);
+    EXPECT_TRUE(named(another));
+    EXPECT_FALSE(named(part));
+}
+
+TEST(PartFile, GetsNoNameThatIsTakenUnasked) {
+    const ScratchDirectory scratch;
+    const UniqueFd directory(::open(scratch.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_TRUE(directory);
+    scratch.write("part", "new");
+    scratch.write("name", "old");
+    EXPECT_EQ(give_name(directory.get(), "part", "name", false), EEXIST);
+    EXPECT_EQ(scratch.read("name"), "old");
+    EXPECT_EQ(scratch.read("part"), "new");
+    EXPECT_EQ(give_name(directory.get(), "part", "free", false), 0);
+    EXPECT_EQ(scratch.read("free"), "new");
+    EXPECT_EQ(give_name(directory.get(), "part", "name", false), ENOENT);
+    EXPECT_EQ(give_name(directory.get(), "free", "name", true), 0);
+    EXPECT_EQ(scratch.read("name"), "new");
+    EXPECT_FALSE(std::filesystem::exists(scratch.path("free")));
+}
+
+TEST(ServerKey, IsMadeOnce) {
+    const ScratchDirectory scratch;
+    const std::string file = scratch.path("key");
+    const PersistentKey made = server_key(file);
+    EXPECT_TRUE(made.is_set());
+    EXPECT_TRUE(server_key(file) == made);
+    struct stat status{};
+    ASSERT_EQ(::stat(file.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777u, 0600u);
+    const std::filesystem::directory_iterator entries(scratch.root());
+    EXPECT_EQ(std::distance(begin(entries), end(entries)), 1) << "something is left over";
+    EXPECT_THROW(server_key(scratch.path("no-directory/key")), Failure);
+}
+
+TEST(ServerKey, IsTheSameForAllWhoStartTogether) {
+    const ScratchDirectory scratch;
+    std::vector<std::future<PersistentKey>> keys;
+    for (int i = 0; i < 8; ++i) {
+        keys.push_back(std::async(std::launch::async, server_key, scratch.path("key")));
+    }
+    const PersistentKey kept = keys.front().get();
+    for (std::size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(keys[i].get() == kept) << i;
+    EXPECT_TRUE(server_key(scratch.path("key")) == kept);
+}
+
+TEST(ServerKey, OfAnotherLengthOrOpenToOthersIsRefused) {
+    const ScratchDirectory scratch;
+    const std::string file = scratch.path("key");
+    for (const std::size_t length : {0u, 31u, 33u}) {
+        scratch.write("key", std::string(length, 'x'));
+        ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+        EXPECT_THROW(server_key(file), Failure) << length;
+        EXPECT_EQ(scratch.read("key").size(), length);
+    }
+    scratch.write("key", std::string(32, 'x'));
+    EXPECT_NO_THROW(server_key(file));
+    ASSERT_EQ(::chmod(file.c_str(), 0640), 0);
+    EXPECT_THROW(server_key(file), Failure);
 }
 
 // Runs until `ready` is true, looking again after each notice of the workers.

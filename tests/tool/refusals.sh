@@ -6,6 +6,7 @@ raw_request=$2
 mkdir -p "$work/root/sub" "$work/outside"
 echo secret > "$work/outside/secret"
 echo inside > "$work/root/sub/inside"
+echo half > "$work/root/sub/.other.part"
 ln -s "$work/outside/secret" "$work/root/absolute-link"
 ln -s ../outside/secret "$work/root/relative-link"
 ln -s ../outside "$work/root/directory-link"
@@ -19,15 +20,17 @@ url=stoq://$address
 # Names that lead out of the directory, whatever the spelling.
 for name in ../outside/secret sub/../../outside/secret %2e%2e/outside/secret /etc/hostname \
     //etc/hostname "$work/outside/secret" ./sub/inside sub//inside absolute-link relative-link \
-    directory-link/secret sub/inside%00 fifo sub; do
+    directory-link/secret sub/inside%00 fifo sub sub/.other.part; do
     expect 10 'the server' get "$url/$name" --pin "$pin" -o "$work/escaped"
     [[ -e $work/escaped || -e $work/escaped.part ]] && fail "$name was fetched"
     rm -f "$work/escaped" "$work/escaped.part"
 done
-for name in ../outside/new sub/../../outside/new directory-link/new; do
+for name in ../outside/new sub/../../outside/new directory-link/new sub/.other.part sub/.new.part; do
     expect 10 'the server' put "$work/keygen.txt" "$url/$name" --pin "$pin"
 done
 [[ $(ls -A "$work/outside") == secret ]] || fail "something was written outside of the directory"
+[[ $(cat "$work/root/sub/.other.part") == half ]] || fail "somebody's part was replaced"
+[[ -e $work/root/sub/.new.part ]] && fail "a file has the name of a part"
 expect 0 'sha256=ok' get "$url/good-link" --pin "$pin" -o "$work/good"
 
 expect 9 'no such file' get "$url/nothing" --pin "$pin" -o "$work/x"
@@ -55,6 +58,24 @@ flock --nonblock 9 || fail "the part cannot be locked"
 refused BAD-REQUEST $'PUT held 10 new\n'
 exec 9>&-
 rm -f "$work/root/.held.part"
+
+# A server whose stderr takes nothing serves on without its log.
+if [[ -c /dev/full ]]; then
+    : > "$work/mute.out"
+    "$stoq" serve --identity "$work/id" --root "$work/root" --listen 127.0.0.1:0 \
+        > "$work/mute.out" 2> /dev/full &
+    servers+=($!)
+    mute=''
+    for _ in $(seq 200); do
+        mute=$(sed -n 's/^listening on //p' "$work/mute.out")
+        [[ -n $mute ]] && break
+        sleep 0.05
+    done
+    for i in 1 2; do
+        expect 0 'sha256=ok' get "stoq://$mute/sub/inside" --pin "$pin" -o "$work/mute.$i"
+        same "$work/root/sub/inside" "$work/mute.$i"
+    done
+fi
 
 # The wrong server, and nobody to vouch for the right one.
 wrong=$(tail -n 1 "$work/other.txt")
@@ -90,5 +111,16 @@ expect 2 'stoq://' get http://127.0.0.1/x
 expect 2 'port' get stoq://127.0.0.1:99999/x
 expect 2 . get
 expect 2 . nonsense
+# An empty value is not the same as none, least of all where that would let everybody in.
+for option in --client-pin --client-ca --key-file --takeover; do
+    expect 2 "^(stoq: )?$option: the value is empty" \
+        serve --identity "$work/id" "$option" '' --root "$work/root" --listen 127.0.0.1:0
+    expect 2 "^(stoq: )?$option: the value is empty" \
+        serve --identity "$work/id" "$option=" --root "$work/root" --listen 127.0.0.1:0
+done
+for option in --pin --ca; do
+    expect 2 "^(stoq: )?$option: the value is empty" get "$url/sub/inside" "$option" '' -o "$work/x"
+    expect 2 "^(stoq: )?$option: the value is empty" get "$url/sub/inside" "$option=" -o "$work/x"
+done
 expect 0 'Exit codes' --help
 finish

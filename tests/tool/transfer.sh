@@ -71,6 +71,22 @@ wait "$client" && fail "an interrupted get ends with 0"
 expect 0 '^RESULT bytes=[1-9]' get "stoq://$address/large" --pin "$pin" -o "$work/large"
 same "$work/root/large" "$work/large"
 
+# A file that comes during the transfer is not replaced unasked; what was fetched is kept as a part.
+"$stoq" get "stoq://$address/large" --pin "$pin" -o "$work/meanwhile" > /dev/null 2> "$work/meanwhile.err" &
+client=$!
+for _ in $(seq 2000); do
+    [[ -s $work/meanwhile.part ]] && break
+    sleep 0.005
+done
+echo mine > "$work/meanwhile"
+code=0
+wait "$client" || code=$?
+((code == 3)) && grep -q overwrite "$work/meanwhile.err" ||
+    fail "a file came meanwhile: exit code $code: $(cat "$work/meanwhile.err")"
+[[ $(cat "$work/meanwhile") == mine ]] || fail "a file that came meanwhile was replaced"
+same "$work/root/large" "$work/meanwhile.part"
+rm -f "$work/meanwhile.part"
+
 "$stoq" put "$work/large" "stoq://$address/sent" --pin "$pin" > /dev/null 2>&1 &
 client=$!
 for _ in $(seq 2000); do

@@ -30,7 +30,7 @@ constexpr std::uint64_t kAlertNoApplicationProtocol = kAlerts + 120;
 
 std::optional<Trust> server_trust(const ClientOptions& options) {
     if (!options.insecure) return trust_of(options.pin, options.ca_file);
-    fmt::print(stderr, "stoq: WARNING: --insecure: whoever answers is believed to be the server\n");
+    say_on_stderr("stoq: WARNING: --insecure: whoever answers is believed to be the server");
     return Trust::insecure();
 }
 
@@ -84,10 +84,14 @@ std::vector<Address> addresses_of(const Authority& authority) {
 }  // namespace
 
 void add_client_options(CLI::App& command, ClientOptions& options) {
-    auto* const pin = command.add_option("--pin", options.pin,
-                                         "the server's fingerprint, as `stoq keygen` prints it");
-    auto* const ca = command.add_option("--ca", options.ca_file,
-                                        "certificates (PEM) to trust instead of the system's");
+    auto* const pin = command
+                          .add_option("--pin", options.pin,
+                                      "the server's fingerprint, as `stoq keygen` prints it")
+                          ->check(not_empty());
+    auto* const ca = command
+                         .add_option("--ca", options.ca_file,
+                                     "certificates (PEM) to trust instead of the system's")
+                         ->check(not_empty());
     auto* const insecure = command.add_flag("--insecure", options.insecure,
                                             "trust whoever answers; for experiments only");
     pin->excludes(ca)->excludes(insecure);

@@ -1,5 +1,6 @@
 #include "exit_code.h"
 
+#include <cstdio>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -26,6 +27,11 @@ std::string_view exit_code_help() {
 Failure file_failure(std::string_view what, std::string_view name, int error) {
     return {ExitCode::kLocalFile,
             fmt::format("cannot {} {}: {}", what, name, std::strerror(error))};
+}
+
+void say_on_stderr(std::string_view line) noexcept {
+    // One call, so that the lines of several threads do not mix.
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }
 
 }  // namespace stoq::tool

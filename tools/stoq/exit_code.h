@@ -50,4 +50,8 @@ T value_or_fail(Result<T, Error> result) {
 // "cannot open FILE: No such file or directory", from errno.
 Failure file_failure(std::string_view what, std::string_view name, int error);
 
+// Writes the line and its end to stderr. Where that cannot be (a full disk, a reader who has gone),
+// it is lost: a server serves on without its log.
+void say_on_stderr(std::string_view line) noexcept;
+
 }  // namespace stoq::tool

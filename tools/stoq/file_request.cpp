@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "exit_code.h"
 #include "quantity.h"
 #include "url.h"
 
@@ -281,8 +282,8 @@ void FileRequest::abandon() {
 
 void FileRequest::log(std::string_view outcome) const {
     if (context_.quiet) return;
-    fmt::print(stderr, "{} {} {}: {}\n", request_.method == Method::kGet ? "GET" : "PUT",
-               escape_for_terminal(request_.path), request_.number, outcome);
+    say_on_stderr(fmt::format("{} {} {}: {}", request_.method == Method::kGet ? "GET" : "PUT",
+                              escape_for_terminal(request_.path), request_.number, outcome));
 }
 
 }  // namespace stoq::tool

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "commands.h"
 #include "file_protocol.h"
 #include "file_sink.h"
+#include "part_file.h"
 #include "progress.h"
 #include "transfer_result.h"
 
@@ -29,7 +29,8 @@ struct GetOptions {
 // Where the bytes go: FILE.part until they are verified, then FILE. Devices are written directly.
 class Target {
 public:
-    Target(std::string name, bool overwrite) : name_(std::move(name)), part_(name_ + ".part") {
+    Target(std::string name, bool overwrite)
+        : name_(std::move(name)), part_(name_ + ".part"), overwrite_(overwrite) {
         struct stat status{};
         const bool exists = ::stat(name_.c_str(), &status) == 0;
         direct_ = exists && !S_ISREG(status.st_mode);
@@ -44,28 +45,38 @@ public:
     ~Target() {
         struct stat status{};
         // A part without bytes is of no use to the next try.
-        if (!direct_ && ::stat(part_.c_str(), &status) == 0 && status.st_size == 0) discard();
+        if (::fstat(descriptor_.get(), &status) == 0 && status.st_size == 0) discard();
     }
     Target(const Target&) = delete;
     Target& operator=(const Target&) = delete;
 
     std::uint64_t offset() const { return offset_; }
-    UniqueFd take_descriptor() { return std::move(descriptor_); }
+    // To write to. Ours stays open, and with it the lock, until the part has its name or is left.
+    UniqueFd duplicate() const {
+        UniqueFd copy(::fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0));
+        if (!copy) throw file_failure("write", direct_ ? name_ : part_, errno);
+        return copy;
+    }
 
     void complete() const {
-        if (direct_ || std::rename(part_.c_str(), name_.c_str()) == 0) return;
-        throw file_failure("write", name_, errno);
+        if (direct_) return;
+        const int error = give_name(AT_FDCWD, part_, name_, overwrite_);
+        // A file of that name may have come since we looked.
+        if (error != 0) throw file_failure("write", error == EEXIST ? hint() : name_, error);
     }
     void discard() const {
-        if (!direct_) ::unlink(part_.c_str());
+        if (!direct_ && has_name()) ::unlink(part_.c_str());
     }
 
 private:
     std::string hint() const { return name_ + " (--overwrite replaces it)"; }
+    // Whether the part's name is still that of what we write.
+    bool has_name() const { return is_named(descriptor_.get(), AT_FDCWD, part_); }
 
     void look_at_part() {
         struct stat status{};
-        if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0) {
+        // Without its name it is a file that another has just completed or removed.
+        if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0 || !has_name()) {
             throw Failure(ExitCode::kLocalFile,
                           fmt::format("{} is being written by somebody else", part_));
         }
@@ -78,6 +89,7 @@ private:
 
     std::string name_;
     std::string part_;
+    bool overwrite_;
     bool direct_ = false;
     UniqueFd descriptor_;
     std::uint64_t offset_ = 0;
@@ -90,7 +102,7 @@ public:
         : session_(session),
           offset_(target.offset()),
           progress_("get", 0),
-          sink_(std::make_shared<FileSink>(target.take_descriptor(), offset_, workers_, [this] {
+          sink_(std::make_shared<FileSink>(target.duplicate(), offset_, workers_, [this] {
               session_.runtime().post([this] { pump(); });
           })) {}
 

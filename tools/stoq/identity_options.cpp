@@ -1,7 +1,6 @@
 #include "identity_options.h"
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "exit_code.h"
 #include "key_log.h"
@@ -19,6 +18,13 @@ Failure failure_of(const CredentialError& error) {
 }
 
 }  // namespace
+
+CLI::Validator not_empty() {
+    const auto problem = [](const std::string& value) {
+        return std::string(value.empty() ? "the value is empty" : "");
+    };
+    return CLI::Validator(problem, "");
+}
 
 void add_identity_options(CLI::App& command, IdentityOptions& options, bool server) {
     auto* const identity = command.add_option(
@@ -51,7 +57,7 @@ Identity load_identity(const std::string& directory, PassPhrases& pass_phrases) 
     }
     if (!identity) throw failure_of(identity.error());
     for (const std::string& warning : identity->warnings()) {
-        fmt::print(stderr, "stoq: {}\n", warning);
+        say_on_stderr("stoq: " + warning);
     }
     return *identity;
 }

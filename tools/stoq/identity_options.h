@@ -11,7 +11,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace stoq::tool {
 
@@ -23,6 +24,9 @@ struct IdentityOptions {
     std::string pq_authentication = "prefer";
     std::string groups;  // empty: as the policy says
 };
+// For options that are off when they are not given: an empty value must not count as that.
+CLI::Validator not_empty();
+
 // `server`: an identity is needed.
 void add_identity_options(CLI::App& command, IdentityOptions& options, bool server);
 

@@ -20,7 +20,8 @@ std::function<void(std::string_view)> key_log_from_environment() {
     auto file =
         std::make_shared<UniqueFd>(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!*file) throw file_failure("open the key log", path, errno);
-    fmt::print(stderr, "stoq: writing the keys of all connections to {} (SSLKEYLOGFILE)\n", path);
+    say_on_stderr(
+        fmt::format("stoq: writing the keys of all connections to {} (SSLKEYLOGFILE)", path));
     return [file](std::string_view line) {
         // One write for a line, so that processes that share the file do not mix theirs.
         const std::string text = std::string(line) + '\n';

@@ -1,8 +1,9 @@
 #include <csignal>
 #include <exception>
+#include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "commands.h"
 #include "exit_code.h"
@@ -10,6 +11,18 @@
 namespace {
 
 using stoq::tool::ExitCode;
+
+// "--name=": CLI11 would take the argument that follows for the value.
+void refuse_empty_values(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (argument == "--") return;
+        if (!argument.starts_with("--") || argument.find('=') != argument.size() - 1) continue;
+        throw stoq::tool::Failure(
+            ExitCode::kUsage,
+            std::string(argument.substr(0, argument.size() - 1)) + ": the value is empty");
+    }
+}
 
 int run(int argc, char** argv) {
     CLI::App program("STOQ moves files over QUIC.", "stoq");
@@ -21,6 +34,7 @@ int run(int argc, char** argv) {
     stoq::tool::add_put(program);
     stoq::tool::add_perf(program);
     stoq::tool::add_doctor(program);
+    refuse_empty_values(argc, argv);
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -37,10 +51,10 @@ int main(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (const stoq::tool::Failure& failure) {
-        fmt::print(stderr, "stoq: {}\n", failure.what());
+        stoq::tool::say_on_stderr(std::string("stoq: ") + failure.what());
         return static_cast<int>(failure.code());
     } catch (const std::exception& failure) {
-        fmt::print(stderr, "stoq: {}\n", failure.what());
+        stoq::tool::say_on_stderr(std::string("stoq: ") + failure.what());
         return static_cast<int>(ExitCode::kOther);
     }
 }

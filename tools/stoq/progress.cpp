@@ -37,9 +37,11 @@ void Progress::draw(std::uint64_t done, std::uint64_t skipped) {
     const auto filled = static_cast<std::size_t>(share * static_cast<double>(kBarWidth));
     const auto elapsed = std::chrono::steady_clock::now() - started_;
     const std::string bar = std::string(filled, '#') + std::string(kBarWidth - filled, '.');
-    fmt::print(stderr, "\r{} [{}] {:3.0f}%  {} of {}  {:.2f} Gbit/s \x1b[K", label_, bar,
-               share * 100, show_size(done), show_size(total_),
-               gigabits_per_second(done - skipped, elapsed));
+    const std::string line = fmt::format(
+        "\r{} [{}] {:3.0f}%  {} of {}  {:.2f} Gbit/s \x1b[K", label_, bar, share * 100,
+        show_size(done), show_size(total_), gigabits_per_second(done - skipped, elapsed));
+    // Not fmt::print: it throws when the terminal has gone.
+    std::fputs(line.c_str(), stderr);
     std::fflush(stderr);
     drawn_ = true;
 }

@@ -7,12 +7,29 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "exit_code.h"
+#include "part_file.h"
 
 namespace stoq::tool {
 namespace {
+
+constexpr std::string_view kPartBegin = ".";
+constexpr std::string_view kPartEnd = ".part";
+
+// Whoever could ask for such a name would get at what others have not sent completely.
+bool is_part_name(std::string_view name) {
+    const std::size_t slash = name.rfind('/');
+    const std::string_view last = name.substr(slash == std::string_view::npos ? 0 : slash + 1);
+    return last.size() > kPartBegin.size() + kPartEnd.size() && last.starts_with(kPartBegin) &&
+           last.ends_with(kPartEnd);
+}
+
+// 0, or the error for a name that no request can have.
+int check_name(std::string_view name) {
+    if (!is_plain_name(name)) return EXDEV;
+    return is_part_name(name) ? EACCES : 0;
+}
 
 // Kernels before 5.6, and some sandboxes, have no openat2: component by component then, without
 // following any symbolic link.
@@ -81,10 +98,8 @@ int RootDirectory::open_beneath(const std::string& name, int flags) const {
 
 OpenFile RootDirectory::open_file(std::string_view name) const {
     OpenFile file;
-    if (!is_plain_name(name)) {
-        file.error = EXDEV;
-        return file;
-    }
+    file.error = check_name(name);
+    if (file.error != 0) return file;
     // Not blocking: a FIFO must not hold the server up.
     file.descriptor = UniqueFd(open_beneath(std::string(name), O_RDONLY | O_NONBLOCK | O_NOCTTY));
     if (!file.descriptor) {
@@ -97,14 +112,12 @@ OpenFile RootDirectory::open_file(std::string_view name) const {
 
 PartFile RootDirectory::open_part(std::string_view name, bool overwrite) const {
     PartFile part;
-    if (!is_plain_name(name)) {
-        part.error = EXDEV;
-        return part;
-    }
+    part.error = check_name(name);
+    if (part.error != 0) return part;
     const std::size_t slash = name.rfind('/');
     const bool nested = slash != std::string_view::npos;
     part.final_name = name.substr(nested ? slash + 1 : 0);
-    part.part_name = "." + part.final_name + ".part";
+    part.part_name.append(kPartBegin).append(part.final_name).append(kPartEnd);
     part.directory = UniqueFd(
         open_beneath(nested ? std::string(name.substr(0, slash)) : ".", O_PATH | O_DIRECTORY));
     if (!part.directory) {
@@ -122,18 +135,18 @@ PartFile RootDirectory::open_part(std::string_view name, bool overwrite) const {
                           O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
     if (!part.descriptor || ::flock(part.descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
         part.error = errno;
+    } else if (!is_named(part.descriptor.get(), part.directory.get(), part.part_name)) {
+        // It was completed or removed before we had the lock: the next try gets another.
+        part.error = EWOULDBLOCK;
     } else if (look_at(part.descriptor.get(), part.size, part.error)) {
         ::lseek(part.descriptor.get(), 0, SEEK_END);
     }
+    if (part.error != 0) part.descriptor = UniqueFd();
     return part;
 }
 
 int RootDirectory::complete(const PartFile& part, bool overwrite) {
-    const unsigned flags = overwrite ? 0 : RENAME_NOREPLACE;
-    const int directory = part.directory.get();
-    const int result =
-        ::renameat2(directory, part.part_name.c_str(), directory, part.final_name.c_str(), flags);
-    return result == 0 ? 0 : errno;
+    return give_name(part.directory.get(), part.part_name, part.final_name, overwrite);
 }
 
 void RootDirectory::discard(const PartFile& part) {

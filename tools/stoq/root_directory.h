@@ -1,7 +1,8 @@
 // The directory that a server shows, and nothing beside it.
 //
 // Names come from the network. A name is relative, has no empty, "." or ".." component and no NUL;
-// symbolic links are followed as long as they stay inside. Only regular files are served.
+// symbolic links are followed as long as they stay inside. Only regular files are served, and none
+// that are named as the parts of others.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,9 @@ bool is_plain_name(std::string_view name);
 struct OpenFile {
     UniqueFd descriptor;
     std::uint64_t size = 0;
-    int error = 0;  // errno when there is no descriptor; EXDEV or ELOOP: the name leads outside
+    // errno when there is no descriptor; EXDEV or ELOOP: the name leads outside; EACCES: it is no
+    // regular file, or named as a part
+    int error = 0;
 };
 
 // A file that is being uploaded: ".<name>.part" beside the name it will get.
@@ -28,7 +31,9 @@ struct PartFile {
     std::string part_name;
     std::string final_name;
     std::uint64_t size = 0;
-    int error = 0;  // EEXIST: the final name is taken; EWOULDBLOCK: somebody else is uploading it
+    // As that of an OpenFile; EEXIST: the final name is taken; EWOULDBLOCK: somebody else is
+    // uploading it, or was until now
+    int error = 0;
 };
 
 class RootDirectory {

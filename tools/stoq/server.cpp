@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -38,7 +39,7 @@ void print_fingerprints(const Credentials& credentials) {
 }
 
 void note(const std::string& hint) {
-    if (!hint.empty()) fmt::print(stderr, "stoq: {}\n", hint);
+    if (!hint.empty()) say_on_stderr("stoq: " + hint);
 }
 
 // Runtimes that serve one port, each on a thread of its own but the first.
@@ -136,19 +137,25 @@ private:
 
     // Reads the identity anew. One that cannot be used leaves the old one in service.
     void reload() {
+        Credentials credentials;
         try {
-            const Credentials credentials = server_credentials(options_, alpn_);
-            for (const auto& runtime : runtimes_) {
-                runtime->post([&each = *runtime, credentials] {
-                    const auto replaced = each.replace_credentials(credentials);
-                    if (!replaced)
-                        note("the identity was not reloaded: " + replaced.error().message());
-                });
-            }
+            credentials = server_credentials(options_, alpn_);
+        } catch (const std::exception& failure) {
+            note(std::string("the identity was not reloaded: ") + failure.what());
+            return;
+        }
+        for (const auto& runtime : runtimes_) {
+            runtime->post([&each = *runtime, credentials] {
+                const auto replaced = each.replace_credentials(credentials);
+                if (!replaced) note("the identity was not reloaded: " + replaced.error().message());
+            });
+        }
+        // Whoever read stdout may have gone since the start.
+        try {
             print_fingerprints(credentials);
             std::fflush(stdout);
-        } catch (const Failure& failure) {
-            note(std::string("the identity was not reloaded: ") + failure.what());
+        } catch (const std::exception& failure) {
+            note(std::string("the fingerprints cannot be told: ") + failure.what());
         }
     }
 

@@ -7,8 +7,9 @@
 
 namespace stoq::tool {
 
-// Reads the 32 bytes of the file; makes it, with random ones, when there is none. Throws Failure,
-// also when others than its owner may read it.
+// Reads the 32 bytes of the file; makes it, with random ones, when there is none. Processes that do
+// so at the same time get the same key. Throws Failure, also when others than the owner of the file
+// may read it.
 PersistentKey server_key(const std::string& file);
 
 }  // namespace stoq::tool
