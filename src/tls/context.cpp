@@ -140,7 +140,7 @@ CredentialResult<void> set_certificate_types(State& state) {
     return error(Code::kInternal, take_openssl_error().text);
 }
 
-// RFC 8879. A compressed message that would expand beyond SSL_CTX_set_max_cert_list is refused.
+// RFC 8879. A compressed message that would expand too far is refused (session_callbacks.cpp).
 void set_certificate_compression(SSL_CTX& context) {
     std::array<int, 2> algorithms{TLSEXT_comp_cert_zstd, TLSEXT_comp_cert_zlib};
     SSL_CTX_clear_options(

@@ -12,6 +12,7 @@
 #include "tls/openssl_error.h"
 #include "tls/session_callbacks.h"
 #include "tls/ticket.h"
+#include "tls/verify.h"
 
 namespace stoq::tls {
 namespace {
@@ -134,7 +135,11 @@ void Session::offer_ticket(ByteView bytes, const ProtocolList& alpn) {
     const unsigned char* at = ticket->session.data();
     const SslSessionHandle session(d2i_SSL_SESSION_ex(
         nullptr, &at, static_cast<long>(ticket->session.size()), state.library.get(), nullptr));
-    if (!session || SSL_set_session(ssl_.get(), session.get()) != 1) return;
+    if (!session ||
+        !is_still_valid(state.trust.contents(), *SSL_get0_param(ssl_.get()), *session) ||
+        SSL_set_session(ssl_.get(), session.get()) != 1) {
+        return;
+    }
     // 0-RTT data is for the protocol of the connection that the ticket came from.
     if (!state.early_data || !offers_protocol_of(*session, alpn)) return;
     // Fails where the ticket does not allow it; then there is no 0-RTT.

@@ -17,6 +17,7 @@ constexpr std::uint8_t kMaxTickets = 8;
 
 // Message types (RFC 8446 section 4).
 constexpr std::uint8_t kEndOfEarlyData = 5;
+constexpr std::uint8_t kCompressedCertificate = 25;  // RFC 8879
 constexpr std::uint8_t kCertificateRequest = 13;
 constexpr std::uint8_t kKeyUpdate = 24;
 
@@ -90,6 +91,18 @@ bool Session::Callbacks::allows(const Session& session, std::uint8_t message_typ
     return message_type != kCertificateRequest || !session.complete_;
 }
 
+// OpenSSL before 3.5.5 believes what a peer claims, and allocates it.
+bool Session::Callbacks::expands_too_far(ByteView message) {
+    ByteReader reader(message);
+    const auto type = reader.read<std::uint8_t>();
+    constexpr std::size_t kLengthAndAlgorithm = 3 + sizeof(std::uint16_t);
+    if (type != kCompressedCertificate || !reader.read_bytes(kLengthAndAlgorithm)) return false;
+    const auto high = reader.read<std::uint8_t>();
+    const auto low = reader.read<std::uint16_t>();
+    if (!high || !low) return false;  // OpenSSL will say what is wrong
+    return (std::size_t{*high} << 16 | *low) > MessageQueue::kMaxLength;
+}
+
 int Session::Callbacks::receive(SSL*, const unsigned char** bytes, std::size_t* length,
                                 void* argument) {
     Session& session = cast(argument);
@@ -100,6 +113,11 @@ int Session::Callbacks::receive(SSL*, const unsigned char** bytes, std::size_t* 
         session.refuse(request ? TransportErrorCode::kProtocolViolation
                                : crypto_error(SSL_AD_UNEXPECTED_MESSAGE),
                        Reason::kTlsFailed, "the peer sent a TLS message that QUIC forbids");
+        return kFailed;
+    }
+    if (expands_too_far(message)) {
+        session.refuse(crypto_error(SSL_AD_BAD_CERTIFICATE), Reason::kTlsFailed,
+                       "the peer's certificate message is too long when it is expanded");
         return kFailed;
     }
     *bytes = message.data();
@@ -275,6 +293,20 @@ int Session::Callbacks::write_ticket(SSL* ssl, void*) {
     return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), bytes.data(), bytes.size());
 }
 
+// What OpenSSL would do, unless the client's certificate has run out since it was shown.
+SSL_TICKET_RETURN Session::Callbacks::accept_ticket(SSL* ssl, SSL_SESSION* ssl_session,
+                                                    const unsigned char*, std::size_t,
+                                                    SSL_TICKET_STATUS status, void*) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    const Trust::Contents& trust = session_of(ssl).context_->state().trust.contents();
+    if (!is_still_valid(trust, *SSL_get0_param(ssl), *ssl_session)) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 // TLS would accept the client's 0-RTT data: may it?
 int Session::Callbacks::allow_early_data(SSL* ssl, void*) {
     const Session& session = session_of(ssl);
@@ -329,7 +361,8 @@ void Session::install_callbacks(SSL_CTX& context) {
     SSL_CTX_set_tlsext_servername_callback(&context, &Callbacks::server_name);
     SSL_CTX_set_alpn_select_cb(&context, &Callbacks::select_protocol, nullptr);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, &Callbacks::ticket_key);
-    SSL_CTX_set_session_ticket_cb(&context, &Callbacks::write_ticket, nullptr, nullptr);
+    SSL_CTX_set_session_ticket_cb(&context, &Callbacks::write_ticket, &Callbacks::accept_ticket,
+                                  nullptr);
     SSL_CTX_set_allow_early_data_cb(&context, &Callbacks::allow_early_data, nullptr);
 }
 

@@ -28,6 +28,9 @@ struct Session::Callbacks {
     static int verify(X509_STORE_CTX* store, void*);
     static int new_ticket(SSL* ssl, SSL_SESSION* session);
     static int write_ticket(SSL* ssl, void*);
+    static SSL_TICKET_RETURN accept_ticket(SSL* ssl, SSL_SESSION* session,
+                                           const unsigned char* name, std::size_t length,
+                                           SSL_TICKET_STATUS status, void*);
     static int allow_early_data(SSL* ssl, void*);
     static int ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                           EVP_MAC_CTX* mac, int sealing);
@@ -36,6 +39,7 @@ struct Session::Callbacks {
 private:
     static Session& session_of(const SSL* ssl);
     static bool allows(const Session& session, std::uint8_t message_type);
+    static bool expands_too_far(ByteView message);
 };
 
 }  // namespace stoq::tls

@@ -170,6 +170,14 @@ Verdict judge(const Library& library, const Trust::Contents& trust, const Policy
     return verdict;
 }
 
+bool is_still_valid(const Trust::Contents& trust, const X509_VERIFY_PARAM& dates,
+                    SSL_SESSION& session) {
+    const X509* const certificate = SSL_SESSION_get0_peer(&session);
+    return certificate == nullptr || !trust.needs_name() ||
+           X509_cmp_timeframe(&dates, X509_get0_notBefore(certificate),
+                              X509_get0_notAfter(certificate)) == 0;
+}
+
 StoreHandle make_store(const Library& library, const Trust::Contents& trust) {
     StoreHandle store(X509_STORE_new());
     bool filled = static_cast<bool>(store);

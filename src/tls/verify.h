@@ -27,6 +27,12 @@ struct Verdict {
 Verdict judge(const Library& library, const Trust::Contents& trust, const Policy& policy,
               X509_STORE_CTX& store);
 
+// Whether what the peer showed when `session` began has not run out since; a resumed handshake
+// shows nothing. `dates` says when that is judged. Keys that are pinned, and raw ones, have no
+// dates.
+bool is_still_valid(const Trust::Contents& trust, const X509_VERIFY_PARAM& dates,
+                    SSL_SESSION& session);
+
 // A store with the anchors of `trust`. A store without any is no use and gives null, except where
 // none are needed.
 StoreHandle make_store(const Library& library, const Trust::Contents& trust);

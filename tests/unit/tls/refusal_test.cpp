@@ -281,6 +281,33 @@ TEST(TlsRefusal, AMessageThatClaimsToBeHugeIsRefusedByItsHeader) {
     EXPECT_EQ(pair.server.error->code, TransportErrorCode::kCryptoBufferExceeded);
 }
 
+TEST(TlsRefusal, ACertificateThatClaimsToExpandToMuchIsRefused) {
+    constexpr std::uint8_t kCompressedCertificate = 25;
+    constexpr std::uint8_t kBadCertificate = 42;
+    Credentials client = client_credentials();
+    Credentials server = server_credentials();
+    client.certificate_compression = server.certificate_compression = true;
+    TlsPair pair;
+    bool found = false;
+    pair.meddle = [&](Role from, EncryptionLevel level, Message& bytes) {
+        if (from != Role::kServer || level != EncryptionLevel::kHandshake) return;
+        for (std::size_t at = 0; at + 9 <= bytes.size();) {
+            if (bytes[at] == kCompressedCertificate) {
+                found = true;
+                bytes[at + 6] = 0x01;  // uncompressed_length: at least 65536 more
+            }
+            at += 4 + (std::size_t{bytes[at + 1]} << 16 | std::size_t{bytes[at + 2]} << 8 |
+                       bytes[at + 3]);
+        }
+    };
+    pair.start(client, server);
+    pair.run();
+    ASSERT_TRUE(found) << "the certificate was not compressed";
+    ASSERT_TRUE(pair.client.error);
+    EXPECT_EQ(pair.client.error->code, crypto_error(kBadCertificate));
+    EXPECT_NE(pair.client.session->info().failure.find("expanded"), std::string::npos);
+}
+
 TEST(TlsRefusal, MessagesThatQuicForbidsAfterTheHandshake) {
     struct Case {
         const char* name;

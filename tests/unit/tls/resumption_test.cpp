@@ -131,6 +131,39 @@ TEST(TlsResumption, AServerForgetsTicketsWhenItAsksForMoreFromItsClients) {
     EXPECT_TRUE(pair.server.error) << "the ticket stood in for a client certificate";
 }
 
+// A year after test_identity() was made, it has run out.
+constexpr std::chrono::sys_seconds kAfterwards =
+    test::kTestNotBefore + std::chrono::hours(24 * 365 + 1);
+
+TEST(TlsResumption, AClientsTicketDoesNotOutliveItsCertificate) {
+    Credentials asking = server_credentials();
+    asking.client_authentication = ClientAuthentication::kRequired;
+    asking.trust = Trust::ca_pem(test_identity().pem.certificate()).value();
+    Credentials shown = client_credentials();
+    shown.identities = {test_identity().identity};
+    const auto client = client_context(shown);
+    const Ticket ticket = first_ticket(client, server_context(asking));
+    EXPECT_TRUE(connect(client, server_context(asking), ticket).server.session->info().resumed);
+    asking.verification_time = kAfterwards;
+    const TlsPair pair = connect(client, server_context(asking), ticket);
+    EXPECT_TRUE(pair.server.error) << "a ticket stood in for a certificate that had run out";
+    EXPECT_EQ(pair.server.session->info().certificate_problem, CertificateProblem::kExpired);
+}
+
+TEST(TlsResumption, AServersTicketDoesNotOutliveItsCertificate) {
+    Credentials credentials = client_credentials();
+    const Ticket ticket = first_ticket(client_context(credentials), server_context());
+    credentials.verification_time = kAfterwards;
+    const TlsPair pair = connect(client_context(credentials), server_context(), ticket);
+    EXPECT_TRUE(pair.client.error);
+    EXPECT_EQ(pair.client.session->info().certificate_problem, CertificateProblem::kExpired);
+    // A pinned key has no dates.
+    credentials.trust = Trust::fingerprint(test_identity().identity.fingerprint()).value();
+    const auto pinning = client_context(credentials);
+    const Ticket other = first_ticket(pinning, server_context());
+    EXPECT_TRUE(connect(pinning, server_context(), other).client.session->info().resumed);
+}
+
 TEST(TlsResumption, ADamagedTicketOnlyCostsTheFullHandshake) {
     const auto client = client_context();
     const auto server = server_context();
