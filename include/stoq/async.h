@@ -53,15 +53,17 @@ public:
 
     // The next bytes, in order; none at the end of the stream. They are borrowed until the next
     // co_await other than write() of them.
-    // @error kStreamReset, kWrongDirection, kClosed
+    // @error kStreamReset when the peer gave it up, or after stop_sending(); kWrongDirection,
+    // kClosed
     auto read() {
         state_->release_borrowed();
         return async_detail::await_answer<ApiResult<ByteView>>(
             state_, state_->readable, [stream = state_.get()] { return stream->try_read(); });
     }
-    // Waits until all of `bytes` were taken into the send buffer.
-    // @error kStreamReset when the peer does not want more, kStreamFinished, kWrongDirection,
-    // kClosed
+    // Waits until all of `bytes` were taken into the send buffer. With an error, the first of them
+    // may have been taken as well; finish() delivers those.
+    // @error kStreamReset when the peer does not want more, kStreamFinished after finish() or
+    // reset(), also one that comes while this waits; kWrongDirection, kClosed
     auto write(ByteView bytes) {
         return async_detail::await_answer<ApiResult<void>>(
             state_, state_->writable, async_detail::WriteAttempt{state_.get(), bytes});
@@ -73,15 +75,24 @@ public:
         using Answer = std::optional<ApiResult<void>>;
         return async_detail::await_answer<ApiResult<void>>(
             state_, state_->delivery, [stream = state_.get()]() -> Answer {
-                if (stream->delivered) return ApiResult<void>();
-                if (stream->abandoned) return std::unexpected(ApiError::kStreamReset);
+                if (stream->fate.delivered) return ApiResult<void>();
+                if (stream->fate.stopped || stream->fate.abandoned) {
+                    return std::unexpected(ApiError::kStreamReset);
+                }
                 if (stream->connection->endpoint != nullptr) return std::nullopt;
                 return std::unexpected(ApiError::kClosed);
             });
     }
     // Ends the sending side; what was written is still delivered.
+    // @error as write()
     ApiResult<void> finish() {
-        return call([&](Endpoint& e, ConnectionHandle c) { return e.finish(c, id()); });
+        const auto done = call([&](Endpoint& e, ConnectionHandle c) { return e.finish(c, id()); });
+        if (!done) return std::unexpected(state_->writing_refused(done.error()));
+        const std::shared_ptr<async_detail::StreamState> state = state_;
+        state->fate.finished = true;
+        // There will be no room for who waits for it. It may drop this object.
+        state->writable.notify();
+        return done;
     }
     // Abandons the sending side.
     ApiResult<void> reset(std::uint64_t code) {
@@ -99,7 +110,10 @@ public:
         const auto stopped =
             call([&](Endpoint& e, ConnectionHandle c) { return e.stop_sending(c, id(), code); });
         const std::shared_ptr<async_detail::StreamState> state = state_;
-        if (stopped) state->readable.notify();
+        if (stopped) {
+            state->fate.reset = true;
+            state->readable.notify();
+        }
         return stopped;
     }
 
@@ -117,7 +131,10 @@ private:
     // Those who wait may drop this object.
     ApiResult<void> abandon(ApiResult<void> done) {
         const std::shared_ptr<async_detail::StreamState> state = state_;
-        if (done) state->abandon();
+        if (done) {
+            state->fate.abandoned = true;
+            state->notify_senders();
+        }
         return done;
     }
 
@@ -139,9 +156,9 @@ public:
             state_, state_->incoming, [state = state_]() -> Answer {
                 if (state->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
                 if (state->accepted.empty()) return std::nullopt;
-                const StreamId id = state->accepted.front();
+                const async_detail::IncomingStream next = state->accepted.front();
                 state->accepted.pop_front();
-                return Stream(async_detail::use_stream(state, id));
+                return Stream(async_detail::use_stream(state, next.id, next.fate));
             });
     }
     // Opens a stream; waits while the peer's limit is used up.
@@ -344,6 +361,9 @@ private:
         const auto found = connection->streams.find(id.value());
         return found != connection->streams.end() ? found->second.lock() : nullptr;
     }
+    void end_incoming(ConnectionHandle handle, StreamId id, bool async_detail::StreamFate::* side) {
+        if (const StatePtr connection = find(handle)) connection->end_incoming(id, side);
+    }
 
     void on(const ConnectionEstablished& event) {
         if (const StatePtr known = find(event.connection)) {
@@ -367,19 +387,34 @@ private:
         StatePtr connection = find(event.connection);
         // Early data comes before the handshake is complete.
         if (!connection) connection = accept(event.connection, false);
-        connection->accepted.push_back(event.stream);
+        connection->accepted.push_back(async_detail::IncomingStream{.id = event.stream});
         connection->incoming.notify();
     }
     void on(const StreamReadable& event) { on_readable(event.connection, event.stream); }
-    void on(const StreamReset& event) { on_readable(event.connection, event.stream); }
+    // The end of a side is told once. It may be before the stream is accepted, and it may be the
+    // last that the library knows of the stream: it is noted before anybody goes on.
+    void on(const StreamReset& event) {
+        if (const auto stream = find(event.connection, event.stream)) {
+            stream->fate.reset = true;
+            stream->readable.notify();
+        } else {
+            end_incoming(event.connection, event.stream, &async_detail::StreamFate::reset);
+        }
+    }
     void on(const StreamWritable& event) { on_writable(event.connection, event.stream); }
     void on(const StreamStopped& event) {
-        if (const auto stream = find(event.connection, event.stream)) stream->abandon();
+        if (const auto stream = find(event.connection, event.stream)) {
+            stream->fate.stopped = true;
+            stream->notify_senders();
+        } else {
+            end_incoming(event.connection, event.stream, &async_detail::StreamFate::stopped);
+        }
     }
+    // Only who has accepted a stream can have finished it: there is nothing to keep for later.
     void on(const StreamDelivered& event) {
         const auto stream = find(event.connection, event.stream);
         if (!stream) return;
-        stream->delivered = true;
+        stream->fate.delivered = true;
         stream->delivery.notify();
     }
     void on(const StreamsAvailable& event) {

@@ -1,9 +1,11 @@
 // What coroutines wait for. Not to be included by itself: see async.h.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,6 +99,22 @@ Awaiter<R, Attempt> await_answer(std::shared_ptr<void> keep, Waiter& waiter, Att
 
 struct StreamState;
 
+// What became of a stream's sides, as far as events and calls have told. The library forgets a
+// stream when both are done, and then knows of it no more than that there is none.
+struct StreamFate {
+    bool reset = false;      // the receiving side, by the peer or by our stop_sending()
+    bool stopped = false;    // the sending side: the peer does not want more
+    bool abandoned = false;  // the sending side, by our reset() or reset_at()
+    bool finished = false;   // the sending side, by our finish()
+    bool delivered = false;  // all of the sending side was acknowledged
+};
+
+// A stream that the peer opened and nobody has accepted yet.
+struct IncomingStream {
+    StreamId id{};
+    StreamFate fate{};
+};
+
 // Shared by the AsyncRuntime, until the connection is closed, and by those who use it.
 struct ConnectionState {
     Endpoint* endpoint = nullptr;  // null when the connection is closed
@@ -107,7 +125,7 @@ struct ConnectionState {
     // Received and not fetched; the oldest give way to the newest.
     std::deque<std::vector<std::uint8_t>> datagrams{};
     std::deque<std::vector<std::uint8_t>> tickets{};
-    std::deque<StreamId> accepted{};  // opened by the peer and not fetched; it may open so many
+    std::deque<IncomingStream> accepted{};  // opened by the peer and not fetched
     std::map<std::uint64_t, std::weak_ptr<StreamState>> streams{};  // those in use
     Waiter establishment;
     Waiter handshake;
@@ -122,6 +140,19 @@ struct ConnectionState {
     Waiter& available(Directionality directionality) {
         return directionality == Directionality::kBidirectional ? bidirectional : unidirectional;
     }
+    // A side of a stream that is not fetched yet has ended. With nothing left to read or to write
+    // it goes: the peer may open another in its place, and would fill this queue without end. The
+    // newest are looked at first: most news is about them, and a peer that has many waiting does
+    // not make each new one cost more.
+    void end_incoming(StreamId id, bool StreamFate::* side) {
+        const auto found =
+            std::ranges::find(accepted.rbegin(), accepted.rend(), id, &IncomingStream::id);
+        if (found == accepted.rend()) return;
+        found->fate.*side = true;
+        if (found->fate.reset && (found->fate.stopped || id.is_unidirectional())) {
+            accepted.erase(std::next(found).base());
+        }
+    }
 };
 
 struct StreamState {
@@ -130,14 +161,13 @@ struct StreamState {
     std::size_t borrowed = 0;    // bytes that read() showed last
     bool borrowed_last = false;  // nothing comes behind them
     bool ended = false;          // the end was read
-    bool delivered = false;
-    bool abandoned = false;  // the sending side, by us or because the peer does not want more
+    StreamFate fate;
     Waiter readable{};
     Waiter writable{};
     Waiter delivery{};
 
-    StreamState(std::shared_ptr<ConnectionState> of, StreamId stream)
-        : connection(std::move(of)), id(stream) {}
+    StreamState(std::shared_ptr<ConnectionState> of, StreamId stream, const StreamFate& so_far)
+        : connection(std::move(of)), id(stream), fate(so_far) {}
     StreamState(const StreamState&) = delete;
     StreamState& operator=(const StreamState&) = delete;
     // Nobody can read or write any more: what was written is still delivered.
@@ -149,11 +179,20 @@ struct StreamState {
         (void)connection->endpoint->finish(connection->handle, id);
     }
 
-    // The sending side: whoever waits for it is told.
-    void abandon() {
-        abandoned = true;
+    // The sending side has ended before its time: whoever waits for it is told.
+    void notify_senders() {
         writable.notify();
         delivery.notify();
+    }
+    // Why reading was refused, said as of a stream that the library remembers.
+    ApiError reading_refused(ApiError error) const {
+        return error == ApiError::kUnknownStream && fate.reset ? ApiError::kStreamReset : error;
+    }
+    // The same of writing. As there, the peer's word goes before ours.
+    ApiError writing_refused(ApiError error) const {
+        if (error != ApiError::kUnknownStream) return error;
+        if (fate.stopped) return ApiError::kStreamReset;
+        return fate.finished || fate.abandoned ? ApiError::kStreamFinished : error;
     }
     // What read() showed last is done with.
     void release_borrowed() {
@@ -167,7 +206,7 @@ struct StreamState {
         if (ended) return ByteView();
         if (connection->endpoint == nullptr) return std::unexpected(ApiError::kClosed);
         const auto view = connection->endpoint->peek(connection->handle, id);
-        if (!view) return std::unexpected(view.error());
+        if (!view) return std::unexpected(reading_refused(view.error()));
         if (view->bytes.empty() && !view->finished) return std::nullopt;
         borrowed = view->bytes.size();
         borrowed_last = view->finished;
@@ -187,7 +226,7 @@ struct WriteAttempt {
         ConnectionState& connection = *stream->connection;
         if (connection.endpoint == nullptr) return std::unexpected(ApiError::kClosed);
         const auto taken = connection.endpoint->write(connection.handle, stream->id, rest);
-        if (!taken) return std::unexpected(taken.error());
+        if (!taken) return std::unexpected(stream->writing_refused(taken.error()));
         rest = rest.subspan(*taken);
         if (rest.empty()) return ApiResult<void>();
         return std::nullopt;
@@ -218,8 +257,8 @@ struct SendDatagramAttempt {
 };
 
 inline std::shared_ptr<StreamState> use_stream(const std::shared_ptr<ConnectionState>& connection,
-                                               StreamId id) {
-    auto state = std::make_shared<StreamState>(connection, id);
+                                               StreamId id, const StreamFate& so_far = {}) {
+    auto state = std::make_shared<StreamState>(connection, id, so_far);
     connection->streams[id.value()] = state;
     return state;
 }

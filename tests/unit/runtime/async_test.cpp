@@ -1,6 +1,12 @@
 // Coroutines over one runtime that is server and client at once, with a socket for each.
 #include "stoq/async.h"
 
+#include <coroutine>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "support/test_credentials.h"
@@ -151,6 +157,7 @@ struct Ends {
     std::optional<ApiError> read;
     std::optional<ApiError> accept;
     std::optional<ApiError> delivered;
+    std::optional<ApiError> finish;
     std::optional<CloseInfo> close;
 };
 
@@ -367,6 +374,329 @@ TEST_F(AsyncTest, WhoGivesAStreamUpEndsEveryWaitForIt) {
     EXPECT_EQ(write_error, ApiError::kStreamFinished);
     EXPECT_EQ(ends.delivered, ApiError::kStreamReset);
     EXPECT_EQ(ends.read, ApiError::kStreamReset);
+}
+
+// What one coroutine of a test tells another one.
+class Signal {
+public:
+    bool await_ready() const { return given_; }
+    void await_suspend(std::coroutine_handle<> caller) { waiting_ = caller; }
+    void await_resume() const {}
+    void give() {
+        given_ = true;
+        if (waiting_) std::exchange(waiting_, {}).resume();
+    }
+
+private:
+    std::coroutine_handle<> waiting_{};
+    bool given_ = false;
+};
+
+// Of a client and its server.
+struct Meeting {
+    Signal ready;
+    Signal done;
+    Ends ends;
+    bool other_delivered = false;
+    std::optional<StreamId> accepted;
+};
+
+// When the end has been delivered, the peer has heard of what was done to other streams before.
+Task<bool> deliver_a_byte(Stream stream) {
+    const std::uint8_t byte = 1;
+    const auto written = co_await stream.write({&byte, 1});
+    if (!written || !stream.finish()) co_return false;
+    const auto delivered = co_await stream.delivered();
+    co_return delivered.has_value();
+}
+
+Task<> accept_and_finish_late(Connection connection, Meeting& meeting) {
+    co_await meeting.ready;
+    auto stopped = co_await connection.accept_stream();
+    auto other = co_await connection.accept_stream();
+    if (!stopped || !other) co_return;
+    const auto finished = stopped->finish();
+    if (!finished) meeting.ends.finish = finished.error();
+    co_await wait_for_delivery(*stopped, meeting.ends);
+    meeting.other_delivered = co_await deliver_a_byte(*other);
+    meeting.done.give();
+}
+
+Task<> stop_the_first_of_two(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stopped = co_await connection->open_stream();
+    auto other = co_await connection->open_stream();
+    if (!stopped || !other || !stopped->stop_sending(3)) co_return;
+    const bool heard = co_await deliver_a_byte(*other);
+    if (!heard) co_return;
+    meeting.ready.give();
+    co_await meeting.done;
+}
+
+TEST_F(AsyncTest, AStreamThatWasStoppedBeforeItIsAcceptedIsNotWaitedFor) {
+    Meeting meeting;
+    listen([&meeting](Connection connection) {
+        return accept_and_finish_late(std::move(connection), meeting);
+    });
+    runtime->run(stop_the_first_of_two(*runtime, to_server(), meeting));
+    EXPECT_EQ(meeting.ends.finish, ApiError::kStreamReset);
+    EXPECT_EQ(meeting.ends.delivered, ApiError::kStreamReset);
+    EXPECT_TRUE(meeting.other_delivered);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+Task<> accept_and_read_late(Connection connection, Meeting& meeting) {
+    co_await meeting.ready;
+    auto stream = co_await connection.accept_stream();
+    if (!stream) co_return;
+    meeting.accepted = stream->id();
+    co_await wait_to_read(*stream, meeting.ends);
+    meeting.done.give();
+}
+
+Task<> reset_the_first_of_two(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting,
+                              Directionality directionality) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto given_up = co_await connection->open_stream(directionality);
+    auto other = co_await connection->open_stream(directionality);
+    if (!given_up || !other || !given_up->reset(7)) co_return;
+    const bool heard = co_await deliver_a_byte(*other);
+    if (!heard) co_return;
+    meeting.ready.give();
+    co_await meeting.done;
+}
+
+TEST_F(AsyncTest, AStreamThatWasResetBeforeItIsAcceptedSaysSo) {
+    Meeting meeting;
+    listen([&meeting](Connection connection) {
+        return accept_and_read_late(std::move(connection), meeting);
+    });
+    runtime->run(
+        reset_the_first_of_two(*runtime, to_server(), meeting, Directionality::kBidirectional));
+    EXPECT_EQ(meeting.accepted, StreamId(0));
+    EXPECT_EQ(meeting.ends.read, ApiError::kStreamReset);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+// A peer could go on like that for ever, where nobody accepts.
+TEST_F(AsyncTest, AOneWayStreamThatWasResetBeforeItIsAcceptedDoesNotWaitForThat) {
+    Meeting meeting;
+    listen([&meeting](Connection connection) {
+        return accept_and_read_late(std::move(connection), meeting);
+    });
+    runtime->run(
+        reset_the_first_of_two(*runtime, to_server(), meeting, Directionality::kUnidirectional));
+    EXPECT_EQ(meeting.accepted, StreamId(6));
+    EXPECT_EQ(meeting.ends.read, std::nullopt);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+Task<> read_until_it_is_reset(Connection connection, Meeting& meeting, Ends& afterwards) {
+    auto stream = co_await connection.accept_stream();
+    if (!stream) co_return;
+    const auto byte = co_await stream->read();
+    if (!byte) co_return;
+    meeting.ready.give();
+    co_await wait_to_read(*stream, meeting.ends);
+    co_await wait_to_read(*stream, afterwards);
+    meeting.done.give();
+}
+
+Task<> reset_what_is_read(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream(Directionality::kUnidirectional);
+    if (!stream) co_return;
+    const std::uint8_t byte = 1;
+    const auto written = co_await stream->write({&byte, 1});
+    if (!written) co_return;
+    co_await meeting.ready;
+    (void)stream->reset(7);
+    co_await meeting.done;
+}
+
+// The library forgets it with the event.
+TEST_F(AsyncTest, WhoReadsAOneWayStreamIsToldOfItsReset) {
+    Meeting meeting;
+    Ends afterwards;
+    listen([&meeting, &afterwards](Connection connection) {
+        return read_until_it_is_reset(std::move(connection), meeting, afterwards);
+    });
+    runtime->run(reset_what_is_read(*runtime, to_server(), meeting));
+    EXPECT_EQ(meeting.ends.read, ApiError::kStreamReset);
+    EXPECT_EQ(afterwards.read, ApiError::kStreamReset);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+Task<> reset_the_answer(Connection connection, Meeting& meeting) {
+    auto stream = co_await connection.accept_stream();
+    if (!stream) co_return;
+    co_await meeting.ready;
+    (void)stream->reset(5);
+}
+
+Task<> ask_in_vain(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream();
+    if (!stream) co_return;
+    const bool heard = co_await deliver_a_byte(*stream);
+    if (!heard) co_return;
+    meeting.ready.give();
+    co_await wait_to_read(*stream, meeting.ends);
+}
+
+TEST_F(AsyncTest, WhoHasSentAllOfAStreamIsToldOfTheResetOfTheAnswer) {
+    Meeting meeting;
+    listen([&meeting](Connection connection) {
+        return reset_the_answer(std::move(connection), meeting);
+    });
+    runtime->run(ask_in_vain(*runtime, to_server(), meeting));
+    EXPECT_EQ(meeting.ends.read, ApiError::kStreamReset);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+Task<> stop_what_has_come(Connection connection, Meeting& meeting) {
+    co_await meeting.ready;
+    auto stream = co_await connection.accept_stream();
+    if (!stream || !stream->stop_sending(2)) co_return;
+    co_await wait_to_read(*stream, meeting.ends);
+    meeting.done.give();
+}
+
+Task<> send_a_byte(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stream = co_await connection->open_stream(Directionality::kUnidirectional);
+    if (!stream) co_return;
+    const bool heard = co_await deliver_a_byte(*stream);
+    if (!heard) co_return;
+    meeting.ready.give();
+    co_await meeting.done;
+}
+
+TEST_F(AsyncTest, AStreamThatHasCompletelyComeAndIsStoppedReadsAsReset) {
+    Meeting meeting;
+    listen([&meeting](Connection connection) {
+        return stop_what_has_come(std::move(connection), meeting);
+    });
+    runtime->run(send_a_byte(*runtime, to_server(), meeting));
+    EXPECT_EQ(meeting.ends.read, ApiError::kStreamReset);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+Task<> stop_the_first(Connection connection) {
+    std::vector<Stream> held;
+    while (auto stream = co_await connection.accept_stream()) {
+        if (held.empty()) (void)stream->stop_sending(3);
+        held.push_back(*stream);
+    }
+}
+
+// What the streams that ended in three ways answer.
+struct WriteEnds {
+    std::optional<ApiError> stopped;
+    std::optional<ApiError> given_up;
+    std::optional<ApiError> finished;
+    std::optional<ApiError> finished_again;
+};
+
+Task<> try_to_write(Stream stream, std::optional<ApiError>& told) {
+    const std::uint8_t byte = 1;
+    const auto written = co_await stream.write({&byte, 1});
+    if (!written) told = written.error();
+}
+
+Task<> write_to_what_has_ended(AsyncRuntime& runtime, ConnectConfig config, WriteEnds& ends) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto stopped = co_await connection->open_stream(Directionality::kUnidirectional);
+    auto given_up = co_await connection->open_stream(Directionality::kUnidirectional);
+    auto finished = co_await connection->open_stream(Directionality::kUnidirectional);
+    if (!stopped || !given_up || !finished) co_return;
+    co_await try_to_write(*stopped, ends.stopped);
+    if (ends.stopped) co_return;
+    Ends refusal;
+    co_await wait_for_delivery(*stopped, refusal);
+    if (refusal.delivered != ApiError::kStreamReset || !given_up->reset(1)) co_return;
+    // Both resets go before it, and are acknowledged with it.
+    const bool heard = co_await deliver_a_byte(*finished);
+    if (!heard) co_return;
+    co_await try_to_write(*stopped, ends.stopped);
+    co_await try_to_write(*given_up, ends.given_up);
+    co_await try_to_write(*finished, ends.finished);
+    const auto again = finished->finish();
+    if (!again) ends.finished_again = again.error();
+}
+
+TEST_F(AsyncTest, AStreamThatIsForgottenSaysWhyItIsNotWritten) {
+    listen(stop_the_first);
+    WriteEnds ends;
+    runtime->run(write_to_what_has_ended(*runtime, to_server(), ends));
+    EXPECT_EQ(ends.stopped, ApiError::kStreamReset);
+    EXPECT_EQ(ends.given_up, ApiError::kStreamFinished);
+    EXPECT_EQ(ends.finished, ApiError::kStreamFinished);
+    EXPECT_EQ(ends.finished_again, ApiError::kStreamFinished);
+    runtime.reset();  // before what its coroutines refer to
+}
+
+struct CutShort {
+    std::unique_ptr<Stream> stream;
+    Signal done;
+    std::optional<ApiError> write;
+    bool finished = false;
+    std::size_t received = 0;
+    bool ended = false;
+};
+
+Task<> write_and_drop(CutShort& outcome) {
+    const std::vector<std::uint8_t> bytes(100'000);
+    const auto written = co_await outcome.stream->write(bytes);
+    if (!written) outcome.write = written.error();
+    outcome.stream.reset();
+}
+
+Task<> finish_during_write(AsyncRuntime& runtime, ConnectConfig config, CutShort& outcome) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    {
+        const auto opened = co_await connection->open_stream();
+        if (!opened) co_return;
+        outcome.stream = std::make_unique<Stream>(*opened);
+    }
+    spawn(write_and_drop(outcome));
+    outcome.finished = outcome.stream->finish().has_value();
+    co_await outcome.done;
+}
+
+Task<> count_bytes(Connection connection, CutShort& outcome) {
+    const auto accepted = co_await connection.accept_stream();
+    if (!accepted) co_return;
+    Stream stream = *accepted;
+    while (!outcome.ended) {
+        const auto bytes = co_await stream.read();
+        if (!bytes) break;
+        outcome.received += bytes->size();
+        outcome.ended = bytes->empty();
+    }
+    outcome.done.give();
+}
+
+// Who writes may drop the very object that is finished.
+TEST_F(AsyncTest, FinishingAStreamEndsTheWriteThatWaits) {
+    Settings small;
+    small.initial_send_buffer_per_stream = small.max_send_buffer_per_stream = 20'000;
+    CutShort outcome;
+    listen(
+        [&outcome](Connection connection) { return count_bytes(std::move(connection), outcome); });
+    runtime->run(finish_during_write(*runtime, to_server(small), outcome));
+    EXPECT_TRUE(outcome.finished);
+    EXPECT_EQ(outcome.write, ApiError::kStreamFinished);
+    EXPECT_EQ(outcome.received, 20'000u);
+    EXPECT_TRUE(outcome.ended);
+    runtime.reset();  // before what its coroutines refer to
 }
 
 Task<int> add(int a, int b) {
