@@ -30,20 +30,28 @@ TransportResult<void> Reassembler::insert(std::uint64_t offset, ByteView data) {
     }
     if (offset == contiguous_end_) {
         settle();  // owned bytes follow: borrowed ones cannot stay in front of them
-    } else if (ranges_.count() >= kMaxRanges) {
+    }
+    if (!discarding_) store(offset, data);
+    const std::size_t before = ranges_.count();
+    in_ranges_ += ranges_.insert(offset, end);
+    advance_over_ranges();
+    // Whatever fills a gap or comes once more is welcome.
+    if (ranges_.count() > before && has_too_many_ranges()) {
         return std::unexpected(TransportError{.code = TransportErrorCode::kInternalError,
                                               .reason = Reason::kTooManyPendingFrames});
     }
-    if (!discarding_) store(offset, data);
-    ranges_.insert(offset, end);
-    advance_over_ranges();
     return {};
+}
+
+bool Reassembler::has_too_many_ranges() const {
+    const std::size_t count = ranges_.count();
+    return count > kMaxRanges || (count > kMaxThinRanges && in_ranges_ < count * kThinRange);
 }
 
 void Reassembler::advance_over_ranges() {
     if (ranges_.front().begin != contiguous_end_) return;
     contiguous_end_ = owned_end_ = ranges_.front().end;
-    ranges_.erase(0, contiguous_end_);
+    in_ranges_ -= ranges_.erase(0, contiguous_end_);
     if (discarding_) read_ = contiguous_end_;
 }
 
@@ -139,6 +147,7 @@ void Reassembler::discard() {
 void Reassembler::reuse() {
     discard();
     ranges_.clear();
+    in_ranges_ = 0;
     if (blocks_.capacity() > kMaxKeptBlocks) blocks_ = Ring<BlockPool::Block>(2);
     read_ = owned_end_ = contiguous_end_ = 0;
     discarding_ = false;

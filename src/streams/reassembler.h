@@ -12,7 +12,8 @@
 // before settle() reads them where the datapath received and decrypted them, without a copy.
 //
 // Memory is bounded by the caller, who refuses bytes beyond a window (flow control for streams, a
-// constant for CRYPTO), and by kMaxRanges here. Knows nothing of stream states or final sizes.
+// constant for CRYPTO), and by the numbers of ranges here. Knows nothing of stream states or final
+// sizes.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +33,16 @@ public:
     // every other packet of the greatest default window. Beyond this somebody sends every other
     // byte, and the connection closes rather than pay for it.
     static constexpr std::size_t kMaxRanges = 16384;
+    // Fewer if they hold less than kThinRange bytes each: a packet could bring so many of them that
+    // keeping them in order takes longer than receiving it.
+    static constexpr std::size_t kMaxThinRanges = 1024;
+    static constexpr std::size_t kThinRange = 256;
 
     // `pool` has to outlive the reassembler.
     explicit Reassembler(BlockPool& pool) : pool_(&pool) {}
 
     // Takes bytes at any offset, in any order, any number of times. `data` must stay valid until
-    // settle(). @error kInternalError (kTooManyPendingFrames) beyond kMaxRanges.
+    // settle(). @error kInternalError (kTooManyPendingFrames) beyond the limits above.
     TransportResult<void> insert(std::uint64_t offset, ByteView data);
 
     // The next contiguous bytes in order; empty when there are none. Valid until the next call
@@ -62,6 +67,7 @@ public:
     void reuse();
 
 private:
+    bool has_too_many_ranges() const;
     ByteView owned_at(std::uint64_t offset) const;
     void store(std::uint64_t offset, ByteView data);
     std::uint8_t* place_of(std::uint64_t offset);
@@ -71,6 +77,7 @@ private:
     BlockPool* pool_;
     Ring<BlockPool::Block> blocks_{2};  // position n holds [n * kBlockSize, (n + 1) * kBlockSize)
     IntervalSet ranges_;                // received, above contiguous_end_
+    std::uint64_t in_ranges_ = 0;       // bytes
     std::vector<ByteView> borrowed_;    // consumed ones stay until the list is empty
     std::size_t borrowed_next_ = 0;
     std::uint64_t read_ = 0;

@@ -136,15 +136,28 @@ TEST_F(ReassemblerTest, FarAwayRangeTakesOneBlock) {
 }
 
 TEST_F(ReassemblerTest, TooManyGapsAreRefused) {
-    for (std::uint64_t i = 1; i <= Reassembler::kMaxRanges; ++i) insert(2 * i, slice(2 * i, 1));
-    const std::uint64_t beyond = 2 * (Reassembler::kMaxRanges + 1);
-    const auto refused = reassembler.insert(beyond, slice(beyond, 1));
-    ASSERT_FALSE(refused.has_value());
-    EXPECT_EQ(refused.error().code, TransportErrorCode::kInternalError);
-    EXPECT_EQ(refused.error().reason, Reason::kTooManyPendingFrames);
-    // Filling the first gap is welcome at any time.
-    insert(0, slice(0, 2));
-    EXPECT_EQ(reassembler.readable(), 3u);
+    struct Pieces {
+        std::uint64_t most;
+        std::size_t size;
+    };
+    for (const Pieces each : {Pieces{Reassembler::kMaxThinRanges, 1},
+                              Pieces{Reassembler::kMaxThinRanges, Reassembler::kThinRange - 1},
+                              Pieces{Reassembler::kMaxRanges, Reassembler::kThinRange}}) {
+        reassembler.reuse();
+        const auto offset = [&](std::uint64_t i) { return i * (each.size + 1); };
+        for (std::uint64_t i = 1; i <= each.most; ++i) insert(offset(i), slice(0, each.size));
+        // Once more, and a gap in the middle that becomes smaller.
+        insert(offset(5), slice(0, each.size));
+        insert(offset(5) - 1, slice(0, 1));
+        insert(offset(each.most + 1), slice(0, each.size));
+        const auto refused = reassembler.insert(offset(each.most + 2), slice(0, each.size));
+        ASSERT_FALSE(refused.has_value()) << each.size;
+        EXPECT_EQ(refused.error().code, TransportErrorCode::kInternalError);
+        EXPECT_EQ(refused.error().reason, Reason::kTooManyPendingFrames);
+        // Filling the first gap is welcome at any time.
+        insert(0, slice(0, each.size + 1));
+        EXPECT_EQ(reassembler.readable(), offset(2) - 1);
+    }
 }
 
 TEST_F(ReassemblerTest, DiscardingCountsWithoutKeeping) {
