@@ -75,7 +75,12 @@ void CarefulResume::end_jump(const AckEvent& event) {
 
 void CarefulResume::on_lost(const LossEvent& event) {
     inner_->on_lost(event);
-    if (event.lost_packets > 0) on_congestion();
+    if (event.persistent_congestion) {
+        // The window has collapsed, below what a retreat would leave.
+        phase_ = Phase::kNormal;
+    } else if (event.lost_packets > 0) {
+        on_congestion();
+    }
 }
 
 void CarefulResume::on_congestion_experienced(Instant now, Instant sent_time) {

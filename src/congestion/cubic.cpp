@@ -49,9 +49,16 @@ std::uint64_t Cubic::pacing_rate(Duration smoothed_rtt) const {
     return window_rate(window(), smoothed_rtt, in_slow_start());
 }
 
-void Cubic::on_packet_sent(Instant, std::uint64_t, std::uint64_t) {}
+// Time without anything in flight does not count (RFC 9438 section 5.8).
+void Cubic::on_packet_sent(Instant now, std::uint64_t bytes, std::uint64_t bytes_in_flight) {
+    const bool was_idle = bytes == bytes_in_flight;
+    if (!was_idle || curve_.epoch_start == kNever || paused_since_ != kNever) return;
+    curve_.epoch_start += now - std::max(acknowledged_at_, curve_.epoch_start);
+    acknowledged_at_ = now;
+}
 
 void Cubic::on_acknowledged(const AckEvent& event) {
+    acknowledged_at_ = event.now;
     if (recovery_.on_acknowledged(event.largest_acked_sent_time)) return;
     if (!may_grow(event, window(), in_slow_start(), settings_.max_datagram_size)) {
         if (paused_since_ == kNever) paused_since_ = event.now;

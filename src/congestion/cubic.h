@@ -61,6 +61,7 @@ private:
     Curve curve_;
     Curve undo_;
     Instant paused_since_ = kNever;  // growth has stopped for want of data
+    Instant acknowledged_at_{};      // the last time
 };
 
 }  // namespace stoq::congestion

@@ -131,6 +131,17 @@ TEST(CarefulResume, LossInTheJumpRetreatsToHalfOfWhatArrived) {
     EXPECT_EQ(flow.controller->slow_start_threshold(), 70'000u);
 }
 
+//= test 9002-7.6.2-5
+TEST(CarefulResume, PersistentCongestionInTheJumpLeavesTheLeastWindow) {
+    Resumed flow;
+    flow.jump();
+    flow.send_window();
+    flow.now += seconds(10);
+    flow.lose(10, flow.rtt, true);
+    EXPECT_EQ(flow.phase(), Phase::kNormal);
+    EXPECT_EQ(flow.window(), 2 * kDatagram);
+}
+
 TEST(CarefulResume, MarksInTheJumpRetreatAsWell) {
     Resumed flow;
     flow.jump();

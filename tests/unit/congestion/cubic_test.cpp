@@ -131,6 +131,27 @@ TEST(Cubic, CurveStandsStillWhileTheSenderHasNoData) {
     EXPECT_EQ(busy.window(), paused.window());
 }
 
+// Section 5.8: a sender that stops as soon as it has filled its window is not told that data had
+// run out.
+TEST(Cubic, CurveStandsStillWhileNothingIsInFlight) {
+    Flow busy = after_loss(1000 * kDatagram);
+    Flow idle = after_loss(1000 * kDatagram);
+    for (Flow* flow : {&busy, &idle}) {
+        for (int i = 0; i < 10; ++i) flow->round();
+    }
+    ASSERT_EQ(busy.window(), idle.window());
+    idle.now += seconds(60);
+    for (Flow* flow : {&busy, &idle}) {
+        // The next one follows at once, or after the pause; the ones behind it are no beginning.
+        for (std::uint64_t flight = kDatagram; flight <= 3 * kDatagram; flight += kDatagram) {
+            flow->controller->on_packet_sent(flow->now, kDatagram, flight);
+        }
+        flow->round();
+    }
+    EXPECT_EQ(busy.window(), idle.window());
+    EXPECT_GT(busy.now - kStart, seconds(1));
+}
+
 // Section 4.10: the plateau of the first epoch is where HyStart++ stopped, K = 0.
 TEST(Cubic, AfterHyStartTheCurveStartsConvexFromTheWindow) {
     Flow flow(CongestionAlgorithm::kCubic);
