@@ -204,7 +204,7 @@ public:
     // A descriptor that becomes readable when run_once() has something to do, except for timers.
     // Watch it, level-triggered, for reading; after it was ready, when next_timeout() has come and
     // after calls to this or to endpoint() outside of a turn, call run_once(Duration::zero()) until
-    // it returns false. -1 when the system has no descriptor left.
+    // it returns false. -1 when the system has no descriptor or watch left.
     int native_handle();
     // When run_once() wants to be called at the latest; kNever when nothing waits for time.
     Instant next_timeout() const;

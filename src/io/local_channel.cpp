@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -41,9 +42,12 @@ SystemResult<void> wait_readable(int descriptor, int stop, Duration patience) {
     sources[0].descriptor = descriptor;
     sources[1].descriptor = stop;
     const std::size_t count = stop >= 0 ? 2 : 1;
-    // A signal may end a sleep early: then it begins anew.
-    while (wait_for(std::span(sources).first(count), patience) == 0) {
-        if (patience != Duration::max()) return failure(std::errc::timed_out);
+    const auto now = [] { return std::chrono::steady_clock::now(); };
+    const bool for_ever = patience == Duration::max();
+    const auto end = for_ever ? std::chrono::steady_clock::time_point::max() : now() + patience;
+    // A signal may end a sleep early.
+    while (wait_for(std::span(sources).first(count), for_ever ? patience : end - now()) == 0) {
+        if (!for_ever && now() >= end) return failure(std::errc::timed_out);
     }
     if (sources[1].readable) return failure(std::errc::operation_canceled);
     return {};

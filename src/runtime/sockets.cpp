@@ -44,7 +44,9 @@ SystemResult<Address> Sockets::open(const io::UdpSettings& settings, bool for_cl
     auto datapath = io::UdpDatapath::create(settings);
     if (!datapath) return std::unexpected(datapath.error());
     const Address local = (*datapath)->local_address();
-    if (epoll_ >= 0) watch((*datapath)->native_handle(), false, EPOLL_CTL_ADD);
+    if (epoll_ >= 0 && !watch((*datapath)->native_handle(), EPOLL_CTL_ADD)) {
+        return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
+    }
     sockets_.push_back(
         {.datapath = std::move(*datapath), .for_clients = for_clients || is_wildcard(local)});
     watching_writable_.push_back(false);
@@ -214,9 +216,13 @@ int Sockets::native_handle() {
     if (epoll_ >= 0) return epoll_;
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) return -1;
-    watch(waker_.native_handle(), false, EPOLL_CTL_ADD);
+    bool all = watch(waker_.native_handle(), EPOLL_CTL_ADD);
     for (const Socket& socket : sockets_) {
-        watch(socket.datapath->native_handle(), false, EPOLL_CTL_ADD);
+        all = all && watch(socket.datapath->native_handle(), EPOLL_CTL_ADD);
+    }
+    if (!all) {
+        ::close(std::exchange(epoll_, -1));
+        return -1;
     }
     update_interest();
     return epoll_;
@@ -227,16 +233,18 @@ void Sockets::update_interest() {
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
         const bool writable = sockets_[i].datapath->wants_writable();
         if (writable == watching_writable_[i]) continue;
-        watch(sockets_[i].datapath->native_handle(), writable, EPOLL_CTL_MOD);
+        STOQ_CHECK(watch(sockets_[i].datapath->native_handle(), EPOLL_CTL_MOD, writable));
         watching_writable_[i] = writable;
     }
 }
 
-void Sockets::watch(int descriptor, bool writable, int operation) const {
+// False where the system has no memory, or this user no watch left, for another one.
+bool Sockets::watch(int descriptor, int operation, bool writable) const {
     epoll_event event{};
     event.events = writable ? EPOLLIN | EPOLLOUT : EPOLLIN;
     const int done = ::epoll_ctl(epoll_, operation, descriptor, &event);
     STOQ_CHECK(done == 0 || errno == ENOMEM || errno == ENOSPC);
+    return done == 0;
 }
 
 }  // namespace stoq::runtime

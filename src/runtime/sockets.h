@@ -79,7 +79,7 @@ private:
     bool flush(Socket& socket);
     void note_unreachable(const Address& remote, std::errc error);
     bool wait_for_several(Duration timeout);
-    void watch(int descriptor, bool writable, int operation) const;
+    bool watch(int descriptor, int operation, bool writable = false) const;
 
     io::Waker waker_;
     // Not const: which socket a call may change does not depend on who asks for it.

@@ -1,9 +1,12 @@
 #include "io/local_channel.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -41,6 +44,30 @@ TEST(LocalChannel, CarriesMessagesWholeAndInOrder) {
     EXPECT_EQ(pair.client.receive(1s)->bytes, two);
     EXPECT_TRUE(pair.client.is_same_user());
     EXPECT_TRUE(pair.server.is_same_user());
+}
+
+TEST(LocalChannel, ASignalDoesNotEndTheWait) {
+    Pair pair;
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    struct sigaction before{};
+    ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+    std::atomic<bool> answered = false;
+    const std::vector<std::uint8_t> text{9};
+    std::jthread teaser([&, waiting = ::pthread_self()] {
+        // Some of them come before it sleeps, and most while it does.
+        for (int i = 0; i < 200 && !answered; ++i) {
+            ::pthread_kill(waiting, SIGUSR1);
+            std::this_thread::yield();
+        }
+        EXPECT_TRUE(pair.client.send(text));
+    });
+    const auto message = pair.server.receive(60s);
+    answered = true;
+    teaser.join();
+    ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
+    ASSERT_TRUE(message) << message.error().message();
+    EXPECT_EQ(message->bytes, text);
 }
 
 TEST(LocalChannel, CarriesDescriptors) {
