@@ -101,7 +101,7 @@ void open(PayloadKeys& keys, std::span<PacketToOpen> packets) {
         const Selection live = take_live(packets);
         std::array<crypto::OpenRequest, kBatch> requests;
         for (std::size_t i = 0; i < live.count; ++i) {
-            fill(requests[i], *live.packets[i], keys.iv);
+            fill(requests[i], *live.packets[i], keys.iv.bytes());
         }
         keys.aead->open(std::span(requests).first(live.count));
         for (std::size_t i = 0; i < live.count; ++i) {

@@ -1,6 +1,5 @@
 #include "protection/packet_keys.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "crypto/hkdf.h"
@@ -19,13 +18,12 @@ PayloadKeys remake_payload_keys(std::unique_ptr<crypto::Aead> old, const KeyPara
         crypto::hkdf_expand_label(suite.hash, secret, parameters.labels.key, suite.key_size);
     const auto iv =
         crypto::hkdf_expand_label(suite.hash, secret, parameters.labels.iv, crypto::kNonceSize);
-    PayloadKeys keys{.aead = std::move(old)};
+    PayloadKeys keys{.aead = std::move(old), .iv = PacketIv(iv)};
     if (keys.aead != nullptr) {
         keys.aead->replace_key(key.view());
     } else {
         keys.aead = crypto::make_aead(parameters.suite, direction, key.view(), parameters.backend);
     }
-    std::ranges::copy(iv.view(), keys.iv.begin());
     return keys;
 }
 

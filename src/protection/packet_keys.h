@@ -1,6 +1,7 @@
 // The keys that protect packets of one encryption level in one direction.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "crypto/aead.h"
@@ -16,10 +17,27 @@ struct KeyParameters {
     crypto::Backend backend = crypto::Backend::kAutomatic;
 };
 
+// What nonces are made of (RFC 9001 section 5.3). As secret as the key: wiped when it goes.
+class PacketIv {
+public:
+    PacketIv() = default;
+    explicit PacketIv(const crypto::Secret& iv) {
+        std::ranges::copy(iv.view().first(bytes_.size()), bytes_.begin());
+    }
+    PacketIv(const PacketIv&) = default;
+    PacketIv& operator=(const PacketIv&) = default;
+    ~PacketIv() { crypto::wipe(bytes_); }
+
+    const crypto::Nonce& bytes() const { return bytes_; }
+
+private:
+    crypto::Nonce bytes_{};
+};
+
 // The half that a key update replaces.
 struct PayloadKeys {
     std::unique_ptr<crypto::Aead> aead;
-    crypto::Nonce iv{};
+    PacketIv iv;
 };
 
 struct PacketKeys {

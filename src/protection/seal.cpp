@@ -31,7 +31,7 @@ void seal_batch(PayloadKeys& payload, crypto::HeaderMasker& header,
     std::array<crypto::SealRequest, kBatch> requests;
     std::array<const std::uint8_t*, kBatch> samples;
     for (std::size_t i = 0; i < packets.size(); ++i) {
-        fill(requests[i], packets[i], payload.iv);
+        fill(requests[i], packets[i], payload.iv.bytes());
         samples[i] = packets[i].packet + packets[i].packet_number_offset + kSampleDistance;
     }
     payload.aead->seal(std::span(requests).first(packets.size()));

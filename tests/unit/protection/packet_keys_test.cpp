@@ -1,5 +1,8 @@
 #include "protection/packet_keys.h"
 
+#include <memory>
+#include <new>
+
 #include <gtest/gtest.h>
 
 #include "support/hex.h"
@@ -16,7 +19,17 @@ crypto::Secret secret() {
 
 TEST(PacketKeysTest, InitializationVectorIsThatOfRfc9001) {
     const auto keys = make_packet_keys(kChaCha20, crypto::Direction::kSeal, secret());
-    EXPECT_EQ(test::to_hex(keys.payload.iv), test::rfc9001::kChaCha20Keys.iv);
+    EXPECT_EQ(test::to_hex(keys.payload.iv.bytes()), test::rfc9001::kChaCha20Keys.iv);
+}
+
+TEST(PacketKeysTest, InitializationVectorIsWipedWhenItGoes) {
+    const auto secret_iv =
+        crypto::Secret(ByteView(test::from_hex(test::rfc9001::kChaCha20Keys.iv)));
+    alignas(PacketIv) std::array<std::uint8_t, sizeof(PacketIv)> memory{};
+    auto* const iv = new (memory.data()) PacketIv(secret_iv);
+    ASSERT_EQ(test::to_hex(memory), test::rfc9001::kChaCha20Keys.iv);
+    std::destroy_at(iv);
+    EXPECT_EQ(memory, (std::array<std::uint8_t, sizeof(PacketIv)>{}));
 }
 
 TEST(PacketKeysTest, NextGenerationIsThatOfRfc9001) {
