@@ -103,6 +103,9 @@ void StreamSet::on_connection_consumed(std::uint64_t bytes) {
 
 std::optional<StreamEvent> StreamSet::poll_event() {
     if (const auto id = table_.next_unannounced()) {
+        // The peer may have opened the last one that it knows it may.
+        offer_streams(id->is_unidirectional() ? Directionality::kUnidirectional
+                                              : Directionality::kBidirectional);
         return StreamEvent{.kind = StreamEventKind::kOpened, .stream = *id};
     }
     for (const auto directionality :
@@ -169,9 +172,12 @@ void StreamSet::forget_if_done(Stream& stream) {
     borrowed_.erase(&stream);
     writers_.erase(&stream);
     table_.forget(stream);
-    if (table_.peers(directionality).renewal_due()) {
-        connection_controls_.insert(max_streams_control(directionality));
-    }
+    offer_streams(directionality);
+}
+
+void StreamSet::offer_streams(Directionality directionality) {
+    if (!table_.peers(directionality).renewal_due()) return;
+    connection_controls_.insert(max_streams_control(directionality));
 }
 
 }  // namespace stoq::streams

@@ -169,6 +169,8 @@ private:
     StreamEvent take_notice(Stream& stream);
     // The stream may be gone afterwards.
     void forget_if_done(Stream& stream);
+    // Tells the peer how many streams it may open by now, if that is worth a frame.
+    void offer_streams(Directionality directionality);
 
     // stream_set_frames.cpp
     TransportResult<void> on_peer_reset(StreamId id, const PeerReset& reset,
@@ -177,7 +179,7 @@ private:
                                                  std::uint32_t frame_type) const;
 
     // stream_set_application.cpp
-    enum class Needs : std::uint8_t { kNothing, kSending, kReceiving };
+    enum class Needs : std::uint8_t { kSending, kReceiving };
     ApiResult<Stream*> find(StreamId id, Needs needs);
     ApiResult<Stream*> find_writable(StreamId id);
     std::uint64_t send_buffer_of_all() const;

@@ -11,8 +11,7 @@ namespace stoq::streams {
 ApiResult<Stream*> StreamSet::find(StreamId id, Needs needs) {
     Stream* const stream = table_.find_for_application(id);
     if (stream == nullptr) return std::unexpected(ApiError::kUnknownStream);
-    const bool has_part = needs == Needs::kNothing || (needs == Needs::kSending && stream->sends) ||
-                          (needs == Needs::kReceiving && stream->receives);
+    const bool has_part = needs == Needs::kSending ? stream->sends : stream->receives;
     if (!has_part) return std::unexpected(ApiError::kWrongDirection);
     return stream;
 }

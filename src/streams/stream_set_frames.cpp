@@ -126,9 +126,7 @@ TransportResult<void> StreamSet::on_stream_data_blocked(const wire::StreamDataBl
 }
 
 void StreamSet::on_streams_blocked(const wire::StreamsBlockedFrame& frame) {
-    if (table_.peers(frame.directionality).renewal_due()) {
-        connection_controls_.insert(max_streams_control(frame.directionality));
-    }
+    offer_streams(frame.directionality);
 }
 
 }  // namespace stoq::streams

@@ -226,6 +226,32 @@ TEST_F(StreamSetFramesTest, ClosedStreamsMakeRoomForNewOnes) {
     EXPECT_FALSE(data(22, 0, 1));
 }
 
+// What ended while the peer had streams left was too little to tell; now it has none.
+//= test 9000-4.6-6
+TEST_F(StreamSetFramesTest, RoomThatWasNotWorthAFrameIsToldWhenThePeerHasUsedItUp) {
+    StreamSettings settings = small_settings();
+    settings.max_unidirectional_streams = 16;  // two are worth a frame
+    StreamSet many(Role::kServer, settings, resources);
+    const auto finish = [&](std::uint64_t index) {
+        return many.on_stream({.id = StreamId(4 * index + 2), .offset = 0, .data = {}, .fin = true},
+                              Instant());
+    };
+    ASSERT_TRUE(finish(0));
+    poll_all(many);
+    ASSERT_TRUE(many.peek(StreamId(2))->finished);
+    poll_all(many);
+    ASSERT_EQ(many.live_streams(), 0u);
+    EXPECT_TRUE(take_packet(many).bytes.empty());
+    ASSERT_TRUE(finish(15));
+    poll_all(many);
+    const auto frames = test::decode_frames(take_packet(many).bytes);
+    ASSERT_EQ(frames.size(), 1u);
+    const auto* const told = std::get_if<wire::MaxStreamsFrame>(&frames.front());
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->maximum, 17u);
+    EXPECT_TRUE(finish(16));
+}
+
 TEST_F(StreamSetFramesTest, JumpToTheHighestStreamAnnouncesAllInOrder) {
     ASSERT_TRUE(data(36, 0, 1));
     EXPECT_EQ(server.live_streams(), 1u);
