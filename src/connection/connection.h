@@ -95,6 +95,7 @@ public:
     // Client: several probes have brought no ServerHello, and nothing was begun that another
     // connection could not begin.
     bool is_stalled_before_server_hello(Instant now) const;
+    bool has_early_writing() const;
     // Client: another connection takes its place.
     void abandon(Instant now) { vanish(CloseKind::kHandshakeTimeout, now); }
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
@@ -160,6 +161,7 @@ private:
         EncryptionLevel level = EncryptionLevel::kOneRtt;
         wire::ConnectionId destination;       // of the packet
         std::optional<path::PathIndex> path;  // once one of its packets has been opened
+        bool credited = false;                // counted for the amplification limit already
         bool ack_eliciting = false;           // the packet so far
         bool non_probing = false;
         bool key_phase = false;
@@ -362,6 +364,17 @@ private:
             return packets[count++];
         }
     };
+    // Packets of one datagram, at most one of each level, in the clear.
+    struct CoalescedPackets {
+        std::array<std::optional<PacketBuilder>, 4> packets;
+        std::size_t count = 0;
+        std::size_t used = 0;  // bytes of the datagram
+
+        void add(PacketBuilder&& packet) {
+            used += packet.length();
+            packets[count++] = std::move(packet);
+        }
+    };
     SendBudget send_budget(Instant now);
     std::uint64_t most_on_path() const;
     bool transmit_path_validation(TransmitSlot& slot, Instant now);
@@ -369,6 +382,8 @@ private:
     bool transmit_mtu_probe(TransmitSlot& slot, Instant now);
     bool transmit_coalesced(TransmitSlot& slot, Instant now);
     std::size_t write_coalesced(Bytes room, std::size_t before, Ecn ecn, Instant now);
+    std::size_t finish_coalesced(CoalescedPackets& packets, std::size_t limit, Ecn ecn,
+                                 Instant now);
     bool transmit_train(TransmitSlot& slot, Instant now);
     bool transmit_close(TransmitSlot& slot, Instant now);
     std::optional<PacketBuilder> begin_packet(EncryptionLevel level, Bytes room,
@@ -381,10 +396,14 @@ private:
     bool has_application_frames() const;
     bool has_frames_besides_streams() const;
     bool ack_is_due(PacketNumberSpace space, Instant now) const;
-    void finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now);
+    // A packet that looks whether a path works, or how wide it is, is not what is owed otherwise: a
+    // PING that shows the peer where we are, a probe of loss recovery.
+    enum class Purpose : std::uint8_t { kTraffic, kPathProbe };
+    void finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now,
+                       Purpose purpose = Purpose::kTraffic);
     void address_slot(TransmitSlot& slot, path::PathIndex path, std::size_t length, Ecn ecn);
     void requeue_for_probe(PacketNumberSpace space, Instant now);
-    std::size_t close_packet(EncryptionLevel level, Bytes room, bool alone, Instant now);
+    bool write_close(PacketBuilder& packet) const;
 
     // stream_train.cpp: the short path of a train
     struct AlikePackets {

@@ -16,6 +16,8 @@ void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& pa
     if (config_.role == Role::kServer || status_.peer_packet_processed || status_.retried) {
         return unexpected();
     }
+    // What the application has closed does not begin again.
+    if (!close_.is_open()) return unexpected();
     const auto echoed = wire::ConnectionId::from(packet.destination);
     const auto original = wire::ConnectionId::from(packet.source);
     if (echoed != config_.source_id || original != config_.remote_id) return unexpected();
@@ -24,8 +26,7 @@ void Connection::on_version_negotiation(const wire::VersionNegotiationPacket& pa
     //= 9000-6.2-3
     //= 9368-4-1
     if (packet.contains(config_.version)) return unexpected();
-    // What was written early is in streams that another connection would not have.
-    if (streams_.live_streams() == 0) {
+    if (!has_early_writing()) {
         status_.versions.instead = version_after(packet, config_.settings.versions);
     }
     //= 9000-6.2-1

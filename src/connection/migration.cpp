@@ -48,10 +48,12 @@ void Connection::on_migration(const path::Migration& migration, Instant now) {
     ++status_.reset_tokens_version;
     // It was for the other address; when this one is proved there will be another.
     pending_.new_token = false;
+    // What was learned of the path before says nothing about another one.
     if (!migration.keep_congestion_state) {
         //= 9000-9.4-1
         //= 9000-9.4-2
-        recovery_.on_path_changed(++status_.recovery_path, config_.settings.initial_rtt, now);
+        status_.recovery_path = recovery::path_after(status_.recovery_path);
+        recovery_.on_path_changed(status_.recovery_path, config_.settings.initial_rtt, now);
         controller_->reset();
         pacer_ = congestion::Pacer(static_cast<std::uint32_t>(datagram_size()));
     }

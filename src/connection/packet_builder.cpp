@@ -1,5 +1,7 @@
 #include "connection/packet_builder.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "wire/packet_number_codec.h"
 
@@ -37,8 +39,11 @@ std::optional<PacketBuilder> PacketBuilder::begin(Bytes room, const PacketHeader
         long_header = wire::encode_long_header(writer, header, fields.number, number_length);
         if (!long_header) return std::nullopt;
         packet_number_offset = long_header->packet_number_offset;
+        // Datagrams may be larger than what the Length field can tell.
+        room = room.first(std::min(room.size(), packet_number_offset + wire::kMaxLongPacketLength));
     }
-    if (writer.remaining() < protection::kLeastProtectedSize + kTagLength) return std::nullopt;
+    if (room.size() - writer.written() < protection::kLeastProtectedSize + kTagLength)
+        return std::nullopt;
     PacketBuilder builder(room, writer.written(), fields);
     builder.packet_number_offset_ = packet_number_offset;
     builder.long_header_ = long_header;

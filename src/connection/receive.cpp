@@ -36,19 +36,23 @@ std::size_t Connection::receive_run(std::span<ReceivedDatagram> datagrams, Insta
         return 1;
     }
     if (wire::has_long_header(first.data[0])) {
+        arrival.credited = paths_.credit(arrival.addresses, first.data.size());
         receive_coalesced(first.data, arrival);
         return 1;
     }
+    std::size_t bytes = first.data.size();
     std::size_t count = 1;
     while (count < datagrams.size() && count < kMaxBatch) {
         const ReceivedDatagram& next = datagrams[count];
         if (next.data.empty() || wire::has_long_header(next.data[0])) break;
         if (next.remote != first.remote || next.local != first.local || next.ecn != first.ecn)
             break;
-        counters_.datagrams_received += 1;
-        counters_.bytes_received += next.data.size();
+        bytes += next.data.size();
         ++count;
     }
+    counters_.datagrams_received += count - 1;
+    counters_.bytes_received += bytes - first.data.size();
+    arrival.credited = paths_.credit(arrival.addresses, bytes);
     receive_short_run(datagrams.first(count), arrival);
     return count;
 }
@@ -89,6 +93,8 @@ void Connection::receive_coalesced(Bytes datagram, Arrival& arrival) {
         }
         first_destination = wanted->destination;
         receive_protected(*wanted, arrival);
+        // One packet of an address that is new counts for the whole datagram, and once.
+        arrival.credited |= arrival.path.has_value();
     }
 }
 
@@ -100,7 +106,7 @@ void Connection::receive_protected(const wire::ProtectedPacket& packet, Arrival&
     arrival.version = packet.version;
     arrival.destination = packet.destination;
     if (!keyring_.has_receive_keys(arrival.level)) {
-        const std::size_t credit = arrival.path ? 0 : packet.bytes.size();
+        const std::size_t credit = arrival.credited ? 0 : packet.bytes.size();
         if (!may_open_later(arrival.level) || !close_.is_open() ||
             !held_.packets.store(packet.bytes, arrival.addresses, arrival.ecn, arrival.level,
                                  credit)) {
@@ -164,6 +170,7 @@ void Connection::receive_short_run(std::span<ReceivedDatagram> datagrams, Arriva
         packet.type = wire::PacketType::kOneRtt;
     }
     if (count == 0) return;
+    if (count == 1) arrival.datagram_length = packets[0].packet.size();
     arrival.level = EncryptionLevel::kOneRtt;
     arrival.destination.assign(packets[0].packet.subspan(1, id_length));
     open_and_process({packets.data(), count}, arrival);
@@ -251,14 +258,14 @@ void Connection::process_packet(const protection::OpenedPacket& packet, Arrival&
     if (close_.is_open()) follow_peer(packet, arrival);
 }
 
-// Finds the path that the datagram came on, and counts its bytes there, once a datagram.
+// Finds the path that the datagram came on, and counts its bytes there if they are not yet.
 bool Connection::enter_path(Arrival& arrival) {
     if (arrival.path && arrival.level != EncryptionLevel::kOneRtt) return true;
     // What a validated address has sent need not be counted.
     if (arrival.path && paths_[*arrival.path].amplification.validated()) return true;
     const auto sequence = ids_.local.sequence_of(arrival.destination);
     arrival.path = paths_.on_datagram(arrival.addresses, arrival.datagram_length,
-                                      sequence.value_or(0), ids_.remote);
+                                      sequence.value_or(0), ids_.remote, arrival.credited);
     return arrival.path.has_value();
 }
 
@@ -274,7 +281,6 @@ void Connection::follow_peer(const protection::OpenedPacket& packet, Arrival& ar
             discard_early_keys_soon(arrival.now);
         }
     }
-    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
     if (!one_rtt) return;
     if (paths_.follows_already({*arrival.path, packet.number(), arrival.non_probing})) return;
     // Nothing could be sent there: while the peer has not given a connection ID for the path, it is
@@ -321,6 +327,8 @@ void Connection::drop(DropReason reason, std::size_t length, Instant now) {
 void Connection::finish_receiving(Instant now) {
     if (!close_.is_open()) return;
     replay_stored(now);
+    // Whatever came may have earned that more is sent.
+    recovery_.set_amplification_limited(paths_.active().amplification.blocked());
     if (status_.confirmed && ids_.local.active_count() < path::LocalConnectionIds::kMaxActive) {
         ids_.local.issue(shared_.ids);
     }

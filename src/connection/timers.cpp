@@ -101,6 +101,12 @@ Reason Connection::reason_of_handshake_timeout() const {
     return no_server_hello && partly_heard ? Reason::kClientHelloCutShort : Reason::kNone;
 }
 
+// What was written early is in streams and queues that another connection would not have.
+bool Connection::has_early_writing() const {
+    return streams_.live_streams() != 0 || pending_.datagrams.has_pending() ||
+           pending_.datagrams.refused();
+}
+
 bool Connection::is_stalled_before_server_hello(Instant now) const {
     // Enough that loss alone is unlikely, and little enough that nobody gives up before: 7 s on a
     // silent path, settings.classical_retry_after where the server acknowledges half of a
@@ -109,7 +115,7 @@ bool Connection::is_stalled_before_server_hello(Instant now) const {
     const Instant begun = timers_.handshake - config_.settings.handshake_timeout;
     return config_.role == Role::kClient && close_.is_open() &&
            now - begun >= config_.settings.classical_retry_after &&
-           counters_.probe_timeouts >= kProbes && streams_.live_streams() == 0 &&
+           counters_.probe_timeouts >= kProbes && !has_early_writing() &&
            !keyring_.has_receive_keys(EncryptionLevel::kHandshake);
 }
 
@@ -124,8 +130,6 @@ void Connection::on_path_timeout(Instant now) {
     if (outcome.no_path_left) return vanish(CloseKind::kIdleTimeout, now);
     if (outcome.reverted) on_migration(*outcome.reverted, now);
 }
-
-// The path in use is another one: what was learned of the old one says nothing about it.
 
 path::ValidationInput Connection::validation_input(Instant now) const {
     return {.now = now,

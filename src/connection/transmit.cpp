@@ -14,11 +14,9 @@ namespace {
 // To several paths, of which none is the one whose window counts.
 constexpr std::uint32_t kMostUnheardPathResponses = 64;
 
+// In the order of their packets in a datagram.
 constexpr std::array kCoalescedLevels{EncryptionLevel::kInitial, EncryptionLevel::kZeroRtt,
                                       EncryptionLevel::kHandshake, EncryptionLevel::kOneRtt};
-constexpr std::size_t kHandshakePlace = 2;
-// Recovery's number for packets that were sent on another path than the one in use.
-constexpr std::uint8_t kOtherPath = 0xff;
 
 wire::SentFrame bare(wire::SentFrameKind kind) {
     wire::SentFrame frame{};
@@ -248,7 +246,8 @@ void Connection::write_application_frames(wire::PayloadWriter& writer, Instant n
 }
 
 // The packet is complete: tell everybody who counts packets.
-void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now) {
+void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn ecn, Instant now,
+                               Purpose purpose) {
     const wire::PayloadWriter& writer = packet.payload();
     const PacketNumberSpace space = space_of(packet.level());
     const std::size_t length = packet.length();
@@ -264,7 +263,7 @@ void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn 
          .in_flight = writer.in_flight(),
          .mtu_probe = mtu_probe,
          .ecn = ecn,
-         .path = path == paths_.active_index() ? status_.recovery_path : kOtherPath,
+         .path = path == paths_.active_index() ? status_.recovery_path : recovery::kOtherPath,
          .frames = writer.records()},
         now);
     paths_[path].ecn.on_packet_sent(space, ecn == Ecn::kEct0);
@@ -274,8 +273,10 @@ void Connection::finish_packet(PacketBuilder& packet, path::PathIndex path, Ecn 
     }
     ++counters_.packets_sent;
     if (writer.ack_eliciting()) {
-        if (pending_.probes[index_of(space)] > 0) --pending_.probes[index_of(space)];
-        if (space == PacketNumberSpace::kApplication) pending_.ping = false;
+        if (purpose == Purpose::kTraffic) {
+            if (pending_.probes[index_of(space)] > 0) --pending_.probes[index_of(space)];
+            if (space == PacketNumberSpace::kApplication) pending_.ping = false;
+        }
         if (!std::exchange(timers_.idle_restarted_by_sending, true)) restart_idle_timer(now);
     }
     observer_.emit(now, observe::PacketSent{.type = observe::packet_type_of(packet.level()),
@@ -313,7 +314,8 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     paths_.for_each([&](path::PathIndex index, path::PathState& path) {
         const bool wanted =
             path.validator.has_challenge_to_write() || (may_respond && !path.responses.empty());
-        if (wanted && path.amplification.allowance() > 0 && ids_.remote.id_of(index) != nullptr) {
+        // Where nothing fits, the others need not wait.
+        if (wanted && !path.amplification.blocked() && ids_.remote.id_of(index) != nullptr) {
             chosen = index;
         }
     });
@@ -331,11 +333,11 @@ bool Connection::transmit_path_validation(TransmitSlot& slot, Instant now) {
     const bool responds = may_respond && !path.responses.empty();
     while (responds && path.responses.write_path_response(packet->payload())) {
     }
-    status_.unheard_path_responses += responds;
+    if (!packet->payload().empty()) ++status_.unheard_path_responses;
     path.validator.write_path_challenge(packet->payload(), expand);
     if (packet->payload().empty()) return false;
     if (expand) packet->pad_to(path::kMinPathDatagramSize);
-    finish_packet(*packet, *chosen, Ecn::kNotEct, now);
+    finish_packet(*packet, *chosen, Ecn::kNotEct, now, Purpose::kPathProbe);
     const protection::PacketToSeal to_seal = packet->finish();
     if (!keyring_.seal(EncryptionLevel::kOneRtt, {&to_seal, 1})) return false;
     slot.datagram_length = 0;
@@ -367,7 +369,7 @@ bool Connection::transmit_mtu_probe(TransmitSlot& slot, Instant now) {
     packet->payload().record(record);
     packet->pad_to(*size);
     const Ecn ecn = paths_.active().ecn.mark();
-    finish_packet(*packet, path, ecn, now);
+    finish_packet(*packet, path, ecn, now, Purpose::kPathProbe);
     mtu.on_probe_sent(*size);
     ++counters_.mtu_probes_sent;
     const protection::PacketToSeal to_seal = packet->finish();
@@ -402,48 +404,55 @@ std::size_t Connection::write_coalesced(Bytes room, std::size_t before, Ecn ecn,
     if (budget.total <= before) return 0;
     const std::size_t limit = static_cast<std::size_t>(
         std::min<std::uint64_t>({room.size(), datagram_size(), budget.total - before}));
-    std::array<std::optional<PacketBuilder>, kCoalescedLevels.size()> packets;
-    std::size_t used = 0;
-    bool must_expand = false;
-    PacketBuilder* last = nullptr;
-    for (std::size_t i = 0; i < kCoalescedLevels.size(); ++i) {
-        const EncryptionLevel level = kCoalescedLevels[i];
+    CoalescedPackets packets;
+    for (const EncryptionLevel level : kCoalescedLevels) {
         if (!keyring_.has_send_keys(level)) continue;
+        // What a server cannot expand must not elicit an acknowledgement.
+        //= 9000-14.1-2
+        const bool expandable = level != EncryptionLevel::kInitial ||
+                                config_.role == Role::kClient || limit >= path::kBaseDatagramSize;
         const bool may_elicit =
-            budget.data >= limit || pending_.probes[index_of(space_of(level))] > 0;
+            expandable && (budget.data >= limit || pending_.probes[index_of(space_of(level))] > 0);
         if (!has_something_to_send(level, may_elicit, now)) continue;
-        auto packet = begin_packet(level, room.subspan(used, limit - used), path);
+        auto packet = begin_packet(level, room.subspan(packets.used, limit - packets.used), path);
         if (!packet) continue;
         write_frames(*packet, may_elicit, now);
-        if (packet->payload().empty()) continue;
-        used += packet->length();
-        //= 9000-14.1-1
-        //= 9000-14.1-2
-        //= 9000-8.1-4
-        //= 9000-8.1-6
-        must_expand |= level == EncryptionLevel::kInitial &&
-                       (config_.role == Role::kClient || packet->payload().ack_eliciting());
-        packets[i] = std::move(packet);
-        last = &*packets[i];
+        if (!packet->payload().empty()) packets.add(std::move(*packet));
     }
-    if (last == nullptr) return 0;
-    if (must_expand && used < path::kBaseDatagramSize) {
-        const std::size_t missing = std::min(path::kBaseDatagramSize, limit) - used;
-        last->pad_to(last->length() + missing);
-        used += missing;
+    return finish_coalesced(packets, limit, ecn, now);
+}
+
+// Expands the datagram to what its Initial packet asks for, if there is one, but to no more than
+// `limit`, and seals its packets. Returns its length, 0 for none.
+std::size_t Connection::finish_coalesced(CoalescedPackets& packets, std::size_t limit, Ecn ecn,
+                                         Instant now) {
+    if (packets.count == 0) return 0;
+    const std::span all = std::span(packets.packets).first(packets.count);
+    const PacketBuilder& first = *all.front();
+    //= 9000-14.1-1
+    //= 9000-14.1-2
+    //= 9000-8.1-4
+    //= 9000-8.1-6
+    const bool must_expand = first.level() == EncryptionLevel::kInitial &&
+                             (config_.role == Role::kClient || first.payload().ack_eliciting());
+    if (must_expand && packets.used < path::kBaseDatagramSize) {
+        const std::size_t missing = std::min(path::kBaseDatagramSize, limit) - packets.used;
+        all.back()->pad_to(all.back()->length() + missing);
+        packets.used += missing;
     }
-    for (auto& packet : packets) {
-        if (!packet) continue;
-        finish_packet(*packet, path, ecn, now);
+    bool handshake = false;
+    for (auto& packet : all) {
+        finish_packet(*packet, paths_.active_index(), ecn, now);
         const protection::PacketToSeal to_seal = packet->finish();
         if (!keyring_.seal(packet->level(), {&to_seal, 1})) return 0;
+        handshake |= packet->level() == EncryptionLevel::kHandshake;
     }
     //= 9001-4.9.1-1
     //= 9001-4.9.1-2
-    if (config_.role == Role::kClient && packets[kHandshakePlace]) {
+    if (config_.role == Role::kClient && handshake) {
         discard_space(PacketNumberSpace::kInitial, now);
     }
-    return used;
+    return packets.used;
 }
 
 // As many full datagrams as slot, window and pacer take, sealed together. Around the packets that
@@ -496,7 +505,7 @@ bool Connection::transmit_close(TransmitSlot& slot, Instant now) {
     //= 9000-10.2.1-7
     const std::size_t limit = static_cast<std::size_t>(std::min<std::uint64_t>(
         {slot.buffer.size(), path::kBaseDatagramSize, paths_.active().amplification.allowance()}));
-    std::size_t used = 0;
+    CoalescedPackets packets;
     for (const EncryptionLevel level : kCoalescedLevels) {
         // Once the handshake is confirmed there are no other keys than those of 1-RTT.
         //= 9000-10.2.3-1
@@ -504,25 +513,23 @@ bool Connection::transmit_close(TransmitSlot& slot, Instant now) {
         //= 9000-10.2.3-4
         //= 9000-10.2.3-5
         if (!keyring_.has_send_keys(level) || level == EncryptionLevel::kZeroRtt) continue;
-        // 1-RTT keys alone are not enough while the peer may not have its own.
-        const bool alone = level == EncryptionLevel::kInitial && used == 0 &&
-                           !keyring_.has_send_keys(EncryptionLevel::kHandshake);
-        used += close_packet(level, slot.buffer.subspan(used, limit - used), alone, now);
+        const Bytes room = slot.buffer.subspan(packets.used, limit - packets.used);
+        auto packet = begin_packet(level, room, paths_.active_index());
+        if (packet && write_close(*packet)) packets.add(std::move(*packet));
     }
+    const std::size_t used = finish_coalesced(packets, limit, Ecn::kNotEct, now);
     if (used == 0) return false;
     slot.datagram_length = 0;
     address_slot(slot, paths_.active_index(), used, Ecn::kNotEct);
     return true;
 }
 
-// Returns the length of the packet, 0 when it did not fit.
-std::size_t Connection::close_packet(EncryptionLevel level, Bytes room, bool alone, Instant now) {
-    auto packet = begin_packet(level, room, paths_.active_index());
-    if (!packet) return 0;
+// False when it does not fit.
+bool Connection::write_close(PacketBuilder& packet) const {
     const CloseInfo& info = close_.info();
     const bool application = info.kind == CloseKind::kLocalApplication;
     wire::ConnectionCloseFrame frame;
-    if (application && level != EncryptionLevel::kOneRtt) {
+    if (application && packet.level() != EncryptionLevel::kOneRtt) {
         //= 9000-10.2.3-6
         //= 9000-10.2.3-7
         frame.error_code = static_cast<std::uint64_t>(TransportErrorCode::kApplicationError);
@@ -533,15 +540,7 @@ std::size_t Connection::close_packet(EncryptionLevel level, Bytes room, bool alo
         const std::string_view text = application ? info.phrase : to_string(info.reason);
         frame.reason = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
     }
-    if (!wire::encode(packet->payload().bytes(), frame)) return 0;
-    //= 9000-14.1-1
-    if (alone && config_.role == Role::kClient) {
-        packet->pad_to(std::min(path::kBaseDatagramSize, room.size()));
-    }
-    const std::size_t length = packet->length();
-    finish_packet(*packet, paths_.active_index(), Ecn::kNotEct, now);
-    const protection::PacketToSeal to_seal = packet->finish();
-    return keyring_.seal(level, {&to_seal, 1}) ? length : 0;
+    return wire::encode(packet.payload().bytes(), frame);
 }
 
 }  // namespace stoq::connection

@@ -6,8 +6,8 @@
 
 namespace stoq::path {
 
-// Counts UDP payload of one path. Bytes of a datagram count as soon as one of its packets is known
-// to belong to the connection, whatever becomes of the rest of it.
+// Counts UDP payload of one path: all that comes from its address with a connection ID of ours,
+// whatever becomes of it.
 class AmplificationLimit {
 public:
     static constexpr std::uint64_t kFactor = 3;

@@ -73,12 +73,24 @@ bool PathSet::is_preferred(const Address& local) const {
            std::ranges::find(preferred_, local) != preferred_.end();
 }
 
+bool PathSet::credit(const AddressPair& addresses, std::size_t bytes) {
+    if (role_ == Role::kClient) return false;
+    const PathState& used = active();
+    if (used.amplification.validated() && same_path(used.addresses, addresses)) [[likely]]
+        return true;
+    const auto known = find(addresses);
+    if (known) paths_[*known].amplification.on_received(bytes);
+    return known.has_value();
+}
+
 PathIndex PathSet::on_datagram(const AddressPair& addresses, std::size_t length,
-                               std::uint64_t local_sequence, RemoteConnectionIds& ids) {
+                               std::uint64_t local_sequence, RemoteConnectionIds& ids,
+                               bool credited) {
     const auto known = find(addresses);
     if (!known && role_ == Role::kClient) return active_;
     const PathIndex index = known ? *known : create(addresses, local_sequence, ids);
-    paths_[index].amplification.on_received(length);
+    // The path that was credited may have gone meanwhile.
+    if (!known || !credited) paths_[index].amplification.on_received(length);
     paths_[index].received_on_sequence = local_sequence;
     paths_[index].local_seen = addresses.local;
     return index;

@@ -99,11 +99,18 @@ public:
 
     // May a datagram from there be processed? Nothing: yes.
     std::optional<DropReason> admit(const AddressPair& addresses) const;
-    // An authentic packet was in the datagram. Finds its path or makes a new one, and counts the
-    // bytes. `local_sequence` is the sequence number of our id that the packet was addressed to.
-    // A new path may have to wait for a connection ID: then ids.id_of() is null.
+    // So much came from there with a connection ID of ours: it counts for the amplification limit,
+    // whatever it is (RFC 9000 section 8.1). False on a path that is not known, which only an
+    // authentic packet can make known, and on clients, which have no limit.
+    //= 9000-8.1-3
+    bool credit(const AddressPair& addresses, std::size_t bytes);
+    // An authentic packet was in a datagram of `length` bytes; `credited`: credit() has counted
+    // them on a path that was known then. Finds its path or makes a new one. `local_sequence` is
+    // the sequence number of our id that the packet was addressed to. A new path may have to wait
+    // for a connection ID: then ids.id_of() is null.
     PathIndex on_datagram(const AddressPair& addresses, std::size_t length,
-                          std::uint64_t local_sequence, RemoteConnectionIds& ids);
+                          std::uint64_t local_sequence, RemoteConnectionIds& ids,
+                          bool credited = false);
     // True, and nothing else is to be done, when the packet came on the path in use.
     bool follows_already(const PacketOnPath& packet) {
         if (packet.path != active_) return false;

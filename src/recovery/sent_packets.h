@@ -19,6 +19,12 @@
 
 namespace stoq::recovery {
 
+// Paths that were in use have numbers, in turn; all others share one.
+inline constexpr std::uint8_t kOtherPath = 0xff;
+constexpr std::uint8_t path_after(std::uint8_t path) {
+    return static_cast<std::uint8_t>((path + 1) % kOtherPath);
+}
+
 // A packet as it leaves.
 struct OutgoingPacket {
     PacketNumberSpace space = PacketNumberSpace::kInitial;

@@ -89,15 +89,19 @@ std::map<std::uint64_t, std::uint8_t> crypto_of(const Datagrams& datagrams) {
 
 class FirstFlight : public testing::Test {
 protected:
-    void start(const std::string& token = {}, const EndpointSettings& server_settings = {}) {
+    void start(const std::string& token = {}, const EndpointSettings& server_settings = {},
+               const Credentials& credentials = test::client_credentials(),
+               const Identity& server_identity = test::test_identity().identity) {
         server_.emplace(*Endpoint::create(server_settings, server_random_));
-        ASSERT_TRUE(server_->listen({test::server_credentials(), {}}));
-        const auto connection = client_->connect(
-            {.remote = server_address_,
-             .server_name = "localhost",
-             .credentials = std::make_shared<Credentials>(test::client_credentials()),
-             .token = token},
-            now_);
+        Credentials server_credentials = test::server_credentials();
+        server_credentials.identities = {server_identity};
+        ASSERT_TRUE(server_->listen({server_credentials, {}}));
+        const auto connection =
+            client_->connect({.remote = server_address_,
+                              .server_name = "localhost",
+                              .credentials = std::make_shared<Credentials>(credentials),
+                              .token = token},
+                             now_);
         ASSERT_TRUE(connection);
         connection_ = *connection;
         first_ = drain(*client_);
@@ -227,6 +231,28 @@ protected:
     bool established_ = false;
 };
 
+// Jumbo frames and loopback take datagrams of which a packet can fill no more than a part.
+TEST(LongPacket, IsNoLongerThanItsLengthFieldCanTell) {
+    Datagram room(40'000);
+    const std::array<std::uint8_t, 8> id{1, 2, 3, 4, 5, 6, 7, 8};
+    auto packet =
+        connection::PacketBuilder::begin(room, {.level = EncryptionLevel::kHandshake,
+                                                .destination = *wire::ConnectionId::from(id),
+                                                .source = *wire::ConnectionId::from(id),
+                                                .token = {},
+                                                .number = PacketNumber(0),
+                                                .largest_acknowledged = {}});
+    ASSERT_TRUE(packet);
+    ByteWriter& writer = packet->payload().bytes();
+    ASSERT_TRUE(writer.write(std::uint8_t{1}));  // PING
+    ASSERT_TRUE(writer.write_zeros(writer.remaining()));
+    const protection::PacketToSeal to_seal = packet->finish();
+    EXPECT_EQ(packet->length() - to_seal.packet_number_offset, wire::kMaxLongPacketLength);
+    const auto read = wire::decode_packet(Bytes(room).first(packet->length()), kIdLength);
+    ASSERT_TRUE(read && std::holds_alternative<wire::ProtectedPacket>(*read));
+    EXPECT_EQ(std::get<wire::ProtectedPacket>(*read).bytes.size(), packet->length());
+}
+
 //= test 9000-7.2-1
 //= test 9000-7.2-2
 //= test 9000-8.1-4
@@ -255,6 +281,30 @@ TEST_F(FirstFlight, ClientsDatagramsAreFullAndGoToOneRandomId) {
     }
 }
 
+// The whole answer is there before the client has said anything in Handshake packets.
+//= test 9000-14.1-1
+//= test 9000-10.2.3-1
+TEST_F(FirstFlight, RefusalOfACertificateIsAFullDatagramThatAServerTakes) {
+    Credentials credentials = test::client_credentials();
+    credentials.trust = Trust::fingerprint(std::string(64, '0')).value();
+    start({}, {}, credentials);
+    deliver(*server_, first_);
+    deliver(*client_, drain(*server_));
+    EXPECT_EQ(end(), CloseKind::kLocalTransport);
+    Datagrams refusal = drain(*client_);
+    ASSERT_EQ(refusal.size(), 1u);
+    const auto packet = wire::decode_packet(refusal.front(), kIdLength);
+    ASSERT_TRUE(packet && std::holds_alternative<wire::ProtectedPacket>(*packet));
+    EXPECT_EQ(std::get<wire::ProtectedPacket>(*packet).type, wire::PacketType::kInitial);
+    EXPECT_GE(refusal.front().size(), kLeastInitialDatagram);
+    deliver(*server_, refusal);
+    std::optional<CloseKind> told;
+    while (const auto event = server_->poll_event()) {
+        if (const auto* closed = std::get_if<ConnectionClosed>(&*event)) told = closed->info.kind;
+    }
+    EXPECT_EQ(told, CloseKind::kPeerTransport);
+}
+
 //= test 9000-8.1-5
 //= test 9000-8.1-6
 TEST_F(FirstFlight, SilentServerIsProbedWithFullDatagrams) {
@@ -271,6 +321,66 @@ TEST_F(FirstFlight, SilentServerIsProbedWithFullDatagrams) {
     EXPECT_GE(probes, 3);
 }
 
+// A client with one datagram, and a server with more to say than that allows.
+class ShortHello : public FirstFlight {
+protected:
+    void start_short(const test::TestIdentity& server) {
+        Credentials credentials = test::client_credentials();
+        credentials.trust = Trust::ca_pem(server.pem.certificate()).value();
+        credentials.groups = "X25519";
+        start({}, {}, credentials, server.identity);
+        ASSERT_EQ(first_.size(), 1u);
+        ASSERT_EQ(first_.front().size(), kLeastInitialDatagram);
+        deliver(*server_, first_);
+    }
+    std::size_t server_sends() {
+        std::size_t bytes = 0;
+        for (const Datagram& datagram : drain(*server_)) bytes += datagram.size();
+        return bytes;
+    }
+};
+
+//= test 9000-8-1
+//= test 9000-8.1-3
+TEST_F(ShortHello, WhatIsDiscardedCountsForTheAmplificationLimit) {
+    start_short(test::test_identity(KeyType::kMlDsa87));
+    const std::size_t first = server_sends();
+    EXPECT_GT(first, 2 * kLeastInitialDatagram);
+    EXPECT_LE(first, 3 * kLeastInitialDatagram);
+    EXPECT_EQ(server_sends(), 0u);
+    // 0-RTT that this server has no keys for, and never will.
+    Datagram early{0xd0, 0, 0, 0, 1};
+    append_id(early, initial_.destination);
+    append_id(early, initial_.source);
+    const std::size_t rest = 700;
+    early.push_back(0x40 | rest >> 8);
+    early.push_back(rest & 0xff);
+    early.resize(early.size() + rest, 7);
+    deliver(*server_, {early});
+    const std::size_t second = server_sends();
+    EXPECT_GT(second, early.size());
+    EXPECT_LE(first + second, 3 * (kLeastInitialDatagram + early.size())) << "it counts once";
+}
+
+//= test 9000-14.1-2
+TEST_F(ShortHello, AServerThatMaySendLittleMoreSendsNoShortInitials) {
+    std::vector<std::string> names{"localhost"};
+    for (int i = 100; i < 200; ++i) names.push_back("name" + std::to_string(i) + ".example");
+    start_short(test::make_identity(test::make_pem(KeyType::kP256, names)));
+    std::size_t sent = 0;
+    for (int flights = 0; flights < 12; ++flights) {
+        for (const Datagram& datagram : drain(*server_)) {
+            sent += datagram.size();
+            const bool initial = (datagram[0] & 0xf0) == 0xc0;
+            EXPECT_TRUE(!initial || datagram.size() >= kLeastInitialDatagram) << flights;
+        }
+        now_ = std::max(now_ + 1ms, server_->next_timeout());
+        server_->on_timeout(now_);
+    }
+    EXPECT_LE(sent, 3 * kLeastInitialDatagram);
+    EXPECT_GT(sent, 2 * kLeastInitialDatagram);
+}
+
 //= test 9000-6.2-3
 TEST_F(FirstFlight, VersionNegotiationThatListsOurVersionIsIgnored) {
     start();
@@ -278,6 +388,22 @@ TEST_F(FirstFlight, VersionNegotiationThatListsOurVersionIsIgnored) {
     EXPECT_EQ(end(), std::nullopt);
     deliver(*client_, {version_negotiation({0xff00001d})});
     EXPECT_EQ(end(), CloseKind::kVersionMismatch);
+}
+
+TEST_F(FirstFlight, WhatTheApplicationClosedDoesNotBeginAgainWithAnotherVersion) {
+    start();
+    ASSERT_TRUE(client_->close(connection_, 7, "enough"));
+    EXPECT_EQ(end(), CloseKind::kLocalApplication);
+    EXPECT_FALSE(drain(*client_).empty());
+    deliver(*client_, {version_negotiation({wire::kVersion2})});
+    exchange();
+    EXPECT_EQ(server_->statistics().connections_accepted, 0u);
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_FALSE(established_);
+    now_ += 60s;
+    client_->on_timeout(now_);
+    EXPECT_EQ(end(), std::nullopt);
+    EXPECT_EQ(client_->statistics().connections_now, 0u);
 }
 
 //= test 9000-6.2-2

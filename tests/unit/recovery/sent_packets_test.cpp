@@ -131,5 +131,16 @@ TEST(SentPackets, UnacknowledgedStretchesAreTheGapsOfTheAcknowledged) {
     EXPECT_EQ(store.packets.unacknowledged(5, 8).length(), 0u);
 }
 
+TEST(SentPackets, NoPathInUseHasTheNumberOfTheOthers) {
+    std::set<std::uint8_t> numbers;
+    std::uint8_t path = 0;
+    for (int i = 0; i < 1000; ++i, path = path_after(path)) {
+        ASSERT_NE(path, kOtherPath);
+        ASSERT_NE(path_after(path), path);
+        numbers.insert(path);
+    }
+    EXPECT_EQ(numbers.size(), 255u);
+}
+
 }  // namespace
 }  // namespace stoq::recovery
