@@ -83,14 +83,14 @@ void Endpoint::Implementation::retry_if_stalled(SlabHandle handle, Entry& entry)
     connection::Connection& old = *entry.connection;
     if (old.is_established() && !entry.retry->used) return entry.retry.reset();
     if (entry.retry->used || !old.is_stalled_before_server_hello(now_)) return;
-    entry.retry->used = true;
     ClientConfig& config = entry.retry->config;
     // A token shows the server that two attempts belong together (RFC 9000 section 8.1.3).
     config.token.clear();
     auto tls = classical_context(config.credentials);
-    if (!tls) return;
+    if (!tls) return entry.retry.reset();
     auto made = make_client(config, std::move(*tls));
-    if (!made) return;
+    if (!made) return entry.retry.reset();
+    entry.retry->used = true;
     old.abandon(now_);
     replace_connection(handle, entry, std::move(*made));
 }
