@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/try.h"
 #include "connection/settings_check.h"
 #include "crypto/keyed_hash.h"
 #include "crypto/secret.h"
@@ -301,10 +300,6 @@ void tell(ConnectionHandle connection, const streams::StreamEvent& event,
     told.emplace(StreamsAvailable{connection, directionality});
 }
 
-}  // namespace
-
-namespace {
-
 // What happens a few times in the life of a connection.
 std::optional<Event> rare_event(ConnectionHandle name, connection::Connection& connection) {
     if (connection.take_early_data_ready()) return EarlyDataReady{name};
@@ -348,14 +343,6 @@ void Endpoint::Implementation::tell_next_event(SlabHandle handle, Entry& entry,
 }
 
 // --- The application's handles ---
-
-ApiResult<connection::Connection*> Endpoint::Implementation::find(ConnectionHandle handle) {
-    return STOQ_TRY(find_entry(handle))->connection.get();
-}
-
-ApiResult<connection::Connection*> Endpoint::Implementation::find_open(ConnectionHandle handle) {
-    return STOQ_TRY(find_open_entry(handle))->connection.get();
-}
 
 void Endpoint::Implementation::touch(ConnectionHandle handle) {
     after_activity({handle.index, handle.generation});

@@ -61,21 +61,19 @@ public:
 
     // The connection of a handle that the application may still use.
     // @error kUnknownConnection.
-    ApiResult<Entry*> find_entry(ConnectionHandle handle) {
+    ApiResult<Entry*> find(ConnectionHandle handle) {
         Entry* const entry = connections_.find({handle.index, handle.generation});
         if (entry == nullptr || entry->closed_told) {
             return std::unexpected(ApiError::kUnknownConnection);
         }
         return entry;
     }
-    ApiResult<connection::Connection*> find(ConnectionHandle handle);
     // The same for calls that send. @error kClosed.
-    ApiResult<Entry*> find_open_entry(ConnectionHandle handle) {
-        const auto entry = find_entry(handle);
+    ApiResult<Entry*> find_open(ConnectionHandle handle) {
+        const auto entry = find(handle);
         if (entry && !(*entry)->connection->is_open()) return std::unexpected(ApiError::kClosed);
         return entry;
     }
-    ApiResult<connection::Connection*> find_open(ConnectionHandle handle);
     // The connection had to begin again with classical groups.
     bool retried_with_classical_groups(ConnectionHandle handle);
     // The application did something: there may be datagrams to send, or events.
@@ -125,7 +123,7 @@ private:
     };
 
     // routing.cpp
-    std::size_t receive_run(std::span<ReceivedDatagram> datagrams);
+    std::size_t receive_for_one(std::span<ReceivedDatagram> datagrams);
     void count_data(ByteView datagram, std::size_t bytes);
     void receive_unrouted(ReceivedDatagram& datagram);
     void receive_unrouted_long(ReceivedDatagram& datagram);

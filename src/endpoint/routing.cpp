@@ -25,11 +25,11 @@ bool same_destination(ByteView a, ByteView b, std::size_t id_length) {
 
 void Endpoint::Implementation::receive(std::span<ReceivedDatagram> datagrams, Instant now) {
     now_ = std::max(now_, now);
-    while (!datagrams.empty()) datagrams = datagrams.subspan(receive_run(datagrams));
+    while (!datagrams.empty()) datagrams = datagrams.subspan(receive_for_one(datagrams));
 }
 
 // Takes the first datagram and those behind it that carry the same connection ID.
-std::size_t Endpoint::Implementation::receive_run(std::span<ReceivedDatagram> datagrams) {
+std::size_t Endpoint::Implementation::receive_for_one(std::span<ReceivedDatagram> datagrams) {
     const std::size_t id_length = generator_->length();
     ReceivedDatagram& first = datagrams.front();
     const auto view = wire::peek_destination_connection_id(first.data, id_length);

@@ -34,7 +34,6 @@ public:
     bool refuse(const ReceivedDatagram& datagram, const wire::ProtectedPacket& packet,
                 TransportErrorCode code);
 
-    bool empty() const { return waiting_.empty(); }
     // Moves the oldest reply into `slot`. False when there is none, or it does not fit.
     bool transmit(TransmitSlot& slot);
 

@@ -31,7 +31,7 @@ OpenOutcome ReceivePhases::open(std::span<PacketToOpen> packets, const OpenConte
         const Choice choice = choose(packets.front());
         const auto run = leading_run(packets, choice);
         protection::open(keys_of(choice), run);
-        settle(run, choice, context, outcome);
+        judge(run, choice, context, outcome);
         packets = packets.subspan(run.size());
     }
     return outcome;
@@ -73,8 +73,8 @@ std::span<PacketToOpen> ReceivePhases::leading_run(std::span<PacketToOpen> packe
 }
 
 // What a run of packets, tried with the keys of `choice`, means for the phases.
-void ReceivePhases::settle(std::span<const PacketToOpen> run, Choice choice,
-                           const OpenContext& context, OpenOutcome& outcome) {
+void ReceivePhases::judge(std::span<const PacketToOpen> run, Choice choice,
+                          const OpenContext& context, OpenOutcome& outcome) {
     std::optional<NumberRange> opened;
     for (const PacketToOpen& packet : run) {
         if (packet.opened) {

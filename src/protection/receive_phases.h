@@ -55,8 +55,8 @@ private:
     Choice choose(const PacketToOpen& packet) const;
     PayloadKeys& keys_of(Choice choice);
     std::span<PacketToOpen> leading_run(std::span<PacketToOpen> packets, Choice choice) const;
-    void settle(std::span<const PacketToOpen> run, Choice choice, const OpenContext& context,
-                OpenOutcome& outcome);
+    void judge(std::span<const PacketToOpen> run, Choice choice, const OpenContext& context,
+               OpenOutcome& outcome);
     void promote_next(Instant retain_previous_until);
     static void extend(std::optional<NumberRange>& range, PacketNumber number);
 

@@ -25,7 +25,6 @@ public:
     void give_back(std::uint64_t bytes) { used_ -= bytes; }
 
     std::uint64_t used() const { return used_; }
-    std::uint64_t limit() const { return limit_; }
 
 private:
     std::uint64_t limit_;
