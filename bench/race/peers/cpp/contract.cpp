@@ -65,8 +65,10 @@ void Checker::check(Bytes bytes) {
 
 std::vector<std::uint8_t> make_request(std::array<std::uint8_t, kHeader> head, std::size_t size) {
     std::vector<std::uint8_t> bytes(head.begin(), head.end());
-    const Bytes rest = pattern_from(0, size > kHeader ? size - kHeader : 0);
-    bytes.insert(bytes.end(), rest.begin(), rest.end());
+    while (bytes.size() < size) {
+        const Bytes rest = pattern_from(bytes.size() - kHeader, size - bytes.size());
+        bytes.insert(bytes.end(), rest.begin(), rest.end());
+    }
     return bytes;
 }
 
