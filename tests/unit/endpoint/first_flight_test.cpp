@@ -368,15 +368,17 @@ TEST_F(ShortHello, AServerThatMaySendLittleMoreSendsNoShortInitials) {
     for (int i = 100; i < 200; ++i) names.push_back("name" + std::to_string(i) + ".example");
     start_short(test::make_identity(test::make_pem(KeyType::kP256, names)));
     std::size_t sent = 0;
-    for (int flights = 0; flights < 12; ++flights) {
+    int flights = 0;
+    do {
+        ASSERT_LT(++flights, 100);
         for (const Datagram& datagram : drain(*server_)) {
             sent += datagram.size();
             const bool initial = (datagram[0] & 0xf0) == 0xc0;
             EXPECT_TRUE(!initial || datagram.size() >= kLeastInitialDatagram) << flights;
         }
-        now_ = std::max(now_ + 1ms, server_->next_timeout());
-        server_->on_timeout(now_);
-    }
+        now_ = server_->next_timeout();
+        if (now_ != kNever) server_->on_timeout(now_);
+    } while (now_ != kNever);  // it has given up
     EXPECT_LE(sent, 3 * kLeastInitialDatagram);
     EXPECT_GT(sent, 2 * kLeastInitialDatagram);
 }
