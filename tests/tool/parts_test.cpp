@@ -1,8 +1,10 @@
 // The parts of the program stoq that need no network.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -263,13 +265,42 @@ TEST(ServerKey, IsMadeOnce) {
 
 TEST(ServerKey, IsTheSameForAllWhoStartTogether) {
     const ScratchDirectory scratch;
-    std::vector<std::future<PersistentKey>> keys;
+    std::array<int, 2> start{};
+    std::array<int, 2> answers{};
+    ASSERT_EQ(::pipe(start.data()), 0);
+    ASSERT_EQ(::pipe(answers.data()), 0);
+    std::vector<pid_t> processes;
     for (int i = 0; i < 8; ++i) {
-        keys.push_back(std::async(std::launch::async, server_key, scratch.path("key")));
+        const pid_t process = ::fork();
+        ASSERT_GE(process, 0);
+        if (process != 0) {
+            processes.push_back(process);
+            continue;
+        }
+        char nothing = 0;
+        ::close(start[1]);
+        (void)!::read(start[0], &nothing, 1);  // until the test lets all of them go
+        try {
+            const PersistentKey key = server_key(scratch.path("key"));
+            const ssize_t size = static_cast<ssize_t>(key.size());
+            ::_exit(::write(answers[1], key.data(), key.size()) == size ? 0 : 1);
+        } catch (const Failure&) {
+            ::_exit(1);
+        }
     }
-    const PersistentKey kept = keys.front().get();
-    for (std::size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(keys[i].get() == kept) << i;
-    EXPECT_TRUE(server_key(scratch.path("key")) == kept);
+    for (const int end : {start[0], start[1], answers[1]}) ::close(end);
+    for (const pid_t process : processes) {
+        int status = -1;
+        EXPECT_EQ(::waitpid(process, &status, 0), process);
+        EXPECT_EQ(status, 0);
+    }
+    const PersistentKey kept = server_key(scratch.path("key"));
+    for (std::size_t i = 0; i < processes.size(); ++i) {
+        PersistentKey key;
+        ASSERT_EQ(::read(answers[0], key.data(), key.size()), static_cast<ssize_t>(key.size()));
+        EXPECT_TRUE(key == kept) << i;
+    }
+    ::close(answers[0]);
 }
 
 TEST(ServerKey, OfAnotherLengthOrOpenToOthersIsRefused) {
