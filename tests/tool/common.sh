@@ -36,12 +36,12 @@ bytes() {
 }
 
 # start_server NAME COMMAND...: runs a server in the background, on `listen` or on a port of
-# 127.0.0.1; sets `address` and `pin`.
+# 127.0.0.1, with its stderr in `log` or in a file; sets `address` and `pin`.
 start_server() {
     local name=$1
     shift
     : > "$work/$name.out"
-    "$stoq" "$@" --listen "${listen:-127.0.0.1:0}" > "$work/$name.out" 2> "$work/$name.err" &
+    "$stoq" "$@" --listen "${listen:-127.0.0.1:0}" > "$work/$name.out" 2> "${log:-$work/$name.err}" &
     servers+=($!)
     address=''
     for _ in $(seq 200); do

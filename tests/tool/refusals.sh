@@ -61,18 +61,9 @@ rm -f "$work/root/.held.part"
 
 # A server whose stderr takes nothing serves on without its log.
 if [[ -c /dev/full ]]; then
-    : > "$work/mute.out"
-    "$stoq" serve --identity "$work/id" --root "$work/root" --listen 127.0.0.1:0 \
-        > "$work/mute.out" 2> /dev/full &
-    servers+=($!)
-    mute=''
-    for _ in $(seq 200); do
-        mute=$(sed -n 's/^listening on //p' "$work/mute.out")
-        [[ -n $mute ]] && break
-        sleep 0.05
-    done
+    log=/dev/full start_server mute serve --identity "$work/id" --root "$work/root"
     for i in 1 2; do
-        expect 0 'sha256=ok' get "stoq://$mute/sub/inside" --pin "$pin" -o "$work/mute.$i"
+        expect 0 'sha256=ok' get "stoq://$address/sub/inside" --pin "$pin" -o "$work/mute.$i"
         same "$work/root/sub/inside" "$work/mute.$i"
     done
 fi

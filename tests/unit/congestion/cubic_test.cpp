@@ -116,13 +116,16 @@ TEST(Cubic, FastConvergenceLowersThePlateauWhenTheWindowShrinks) {
                 0.002);
 }
 
+Flow in_avoidance() {
+    Flow flow = after_loss(1000 * kDatagram);
+    for (int i = 0; i < 10; ++i) flow.round();
+    return flow;
+}
+
 // Section 4.2: time in which the window was not needed does not count.
 TEST(Cubic, CurveStandsStillWhileTheSenderHasNoData) {
-    Flow busy = after_loss(1000 * kDatagram);
-    Flow paused = after_loss(1000 * kDatagram);
-    for (Flow* flow : {&busy, &paused}) {
-        for (int i = 0; i < 10; ++i) flow->round();
-    }
+    Flow busy = in_avoidance();
+    Flow paused = in_avoidance();
     ASSERT_EQ(busy.window(), paused.window());
     paused.ack_with_flight(kDatagram, paused.rtt, kDatagram, true);
     paused.now += seconds(30);
@@ -134,11 +137,8 @@ TEST(Cubic, CurveStandsStillWhileTheSenderHasNoData) {
 // Section 5.8: a sender that stops as soon as it has filled its window is not told that data had
 // run out.
 TEST(Cubic, CurveStandsStillWhileNothingIsInFlight) {
-    Flow busy = after_loss(1000 * kDatagram);
-    Flow idle = after_loss(1000 * kDatagram);
-    for (Flow* flow : {&busy, &idle}) {
-        for (int i = 0; i < 10; ++i) flow->round();
-    }
+    Flow busy = in_avoidance();
+    Flow idle = in_avoidance();
     ASSERT_EQ(busy.window(), idle.window());
     idle.now += seconds(60);
     for (Flow* flow : {&busy, &idle}) {

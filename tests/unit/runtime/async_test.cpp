@@ -422,16 +422,30 @@ Task<> accept_and_finish_late(Connection connection, Meeting& meeting) {
     meeting.done.give();
 }
 
-Task<> stop_the_first_of_two(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting) {
-    auto connection = co_await runtime.connect(config);
-    if (!connection) co_return;
-    auto stopped = co_await connection->open_stream();
-    auto other = co_await connection->open_stream();
-    if (!stopped || !other || !stopped->stop_sending(3)) co_return;
-    const bool heard = co_await deliver_a_byte(*other);
+// Lets the server begin when it has received the byte, and waits until it is done.
+Task<> deliver_a_byte_and_wait(Stream stream, Meeting& meeting) {
+    const bool heard = co_await deliver_a_byte(stream);
     if (!heard) co_return;
     meeting.ready.give();
     co_await meeting.done;
+}
+
+Task<> end_the_first_of_two(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting,
+                            Directionality directionality, ApiResult<void> (*end)(Stream&)) {
+    auto connection = co_await runtime.connect(config);
+    if (!connection) co_return;
+    auto ended = co_await connection->open_stream(directionality);
+    auto other = co_await connection->open_stream(directionality);
+    if (!ended || !other || !end(*ended)) co_return;
+    co_await deliver_a_byte_and_wait(*other, meeting);
+}
+
+ApiResult<void> reset_it(Stream& stream) {
+    return stream.reset(7);
+}
+
+ApiResult<void> stop_it(Stream& stream) {
+    return stream.stop_sending(3);
 }
 
 TEST_F(AsyncTest, AStreamThatWasStoppedBeforeItIsAcceptedIsNotWaitedFor) {
@@ -439,7 +453,8 @@ TEST_F(AsyncTest, AStreamThatWasStoppedBeforeItIsAcceptedIsNotWaitedFor) {
     listen([&meeting](Connection connection) {
         return accept_and_finish_late(std::move(connection), meeting);
     });
-    runtime->run(stop_the_first_of_two(*runtime, to_server(), meeting));
+    runtime->run(end_the_first_of_two(*runtime, to_server(), meeting,
+                                      Directionality::kBidirectional, stop_it));
     EXPECT_EQ(meeting.ends.finish, ApiError::kStreamReset);
     EXPECT_EQ(meeting.ends.delivered, ApiError::kStreamReset);
     EXPECT_TRUE(meeting.other_delivered);
@@ -455,26 +470,13 @@ Task<> accept_and_read_late(Connection connection, Meeting& meeting) {
     meeting.done.give();
 }
 
-Task<> reset_the_first_of_two(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting,
-                              Directionality directionality) {
-    auto connection = co_await runtime.connect(config);
-    if (!connection) co_return;
-    auto given_up = co_await connection->open_stream(directionality);
-    auto other = co_await connection->open_stream(directionality);
-    if (!given_up || !other || !given_up->reset(7)) co_return;
-    const bool heard = co_await deliver_a_byte(*other);
-    if (!heard) co_return;
-    meeting.ready.give();
-    co_await meeting.done;
-}
-
 TEST_F(AsyncTest, AStreamThatWasResetBeforeItIsAcceptedSaysSo) {
     Meeting meeting;
     listen([&meeting](Connection connection) {
         return accept_and_read_late(std::move(connection), meeting);
     });
-    runtime->run(
-        reset_the_first_of_two(*runtime, to_server(), meeting, Directionality::kBidirectional));
+    runtime->run(end_the_first_of_two(*runtime, to_server(), meeting,
+                                      Directionality::kBidirectional, reset_it));
     EXPECT_EQ(meeting.accepted, StreamId(0));
     EXPECT_EQ(meeting.ends.read, ApiError::kStreamReset);
     runtime.reset();  // before what its coroutines refer to
@@ -486,8 +488,8 @@ TEST_F(AsyncTest, AOneWayStreamThatWasResetBeforeItIsAcceptedDoesNotWaitForThat)
     listen([&meeting](Connection connection) {
         return accept_and_read_late(std::move(connection), meeting);
     });
-    runtime->run(
-        reset_the_first_of_two(*runtime, to_server(), meeting, Directionality::kUnidirectional));
+    runtime->run(end_the_first_of_two(*runtime, to_server(), meeting,
+                                      Directionality::kUnidirectional, reset_it));
     EXPECT_EQ(meeting.accepted, StreamId(6));
     EXPECT_EQ(meeting.ends.read, std::nullopt);
     runtime.reset();  // before what its coroutines refer to
@@ -571,10 +573,7 @@ Task<> send_a_byte(AsyncRuntime& runtime, ConnectConfig config, Meeting& meeting
     if (!connection) co_return;
     auto stream = co_await connection->open_stream(Directionality::kUnidirectional);
     if (!stream) co_return;
-    const bool heard = co_await deliver_a_byte(*stream);
-    if (!heard) co_return;
-    meeting.ready.give();
-    co_await meeting.done;
+    co_await deliver_a_byte_and_wait(*stream, meeting);
 }
 
 TEST_F(AsyncTest, AStreamThatHasCompletelyComeAndIsStoppedReadsAsReset) {
