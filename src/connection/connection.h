@@ -95,7 +95,6 @@ public:
     // Client: several probes have brought no ServerHello, and nothing was begun that another
     // connection could not begin.
     bool is_stalled_before_server_hello(Instant now) const;
-    bool has_early_writing() const;
     // Client: another connection takes its place.
     void abandon(Instant now) { vanish(CloseKind::kHandshakeTimeout, now); }
     // Changes whenever remote_ids().for_each_reset_token() may give other tokens.
@@ -366,7 +365,7 @@ private:
     };
     // Packets of one datagram, at most one of each level, in the clear.
     struct CoalescedPackets {
-        std::array<std::optional<PacketBuilder>, 4> packets;
+        std::array<std::optional<PacketBuilder>, kEncryptionLevelCount> packets;
         std::size_t count = 0;
         std::size_t used = 0;  // bytes of the datagram
 
@@ -439,6 +438,7 @@ private:
     void drain(CloseInfo info, Instant now);
     void vanish(CloseKind kind, Instant now, Reason reason = Reason::kNone);
     Reason reason_of_handshake_timeout() const;
+    bool has_early_writing() const;
     void on_closed(Instant now, observe::Initiator initiator);
     void emit_forgotten(Instant now) const;
     Duration close_period() const;

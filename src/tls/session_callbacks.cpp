@@ -17,9 +17,9 @@ constexpr std::uint8_t kMaxTickets = 8;
 
 // Message types (RFC 8446 section 4).
 constexpr std::uint8_t kEndOfEarlyData = 5;
-constexpr std::uint8_t kCompressedCertificate = 25;  // RFC 8879
 constexpr std::uint8_t kCertificateRequest = 13;
 constexpr std::uint8_t kKeyUpdate = 24;
+constexpr std::uint8_t kCompressedCertificate = 25;  // RFC 8879
 
 // What a ticket remembers for 0-RTT: the strike register's number and the limits.
 constexpr std::size_t kEarlyDataMemory = sizeof(std::uint64_t) + sizeof(EarlyDataLimits);
